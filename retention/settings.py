@@ -1,0 +1,200 @@
+"""The one typed settings object. Nothing else in the package reads the environment or a file of settings."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DOTENV = PROJECT_ROOT / ".env"
+KNOWN_SOURCES = ("bitrix24", "billing", "znuny", "files")
+DEFAULT_HOME = PROJECT_ROOT / "var"
+
+
+class _Home(BaseSettings):
+    """Only the run-time folder: it must be known before the settings file inside it can be read."""
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore")
+    home: Path = DEFAULT_HOME
+
+
+class Settings(BaseSettings):
+    """Settings of one installation.
+
+    Read, first found wins: arguments, environment (`RETENTION_…`), `<home>/retention.env`, `.env` of the checkout.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore")
+
+    home: Path = Field(DEFAULT_HOME, description="Folder of everything made at run time.")
+    sources: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["bitrix24", "billing", "znuny"],
+        description="Enabled source systems, as JSON list or comma-separated.",
+    )
+    files_dir: Path | None = Field(None, description="Folder of canonical CSV/Parquet files (source `files`).")
+    as_of: date | None = Field(None, description="Pins the clock: data is taken as complete for every day before it.")
+    vars: dict[str, Any] = Field(default_factory=dict, description="Overrides of dbt vars, as JSON.")
+    company_timezone: str = Field("Europe/Moscow", description="Zone of the company's days (IANA name).")
+    keep_builds: int = Field(5, ge=1, description="Published builds that are kept for rollback.")
+
+    billing_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
+    znuny_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
+    znuny_timezone: str = Field("UTC", description="Zone of Znuny's naive timestamps (IANA name).")
+    bitrix24_url: SecretStr | None = Field(None, description="Inbound webhook, https://host/rest/<user>/<code>/")
+
+    superset_url: str | None = None
+    superset_user: str | None = None
+    superset_password: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        given = init_settings().get("home")
+        home = _absolute(given if given is not None else _Home(_env_file=DOTENV).home)
+        # Later files of the list win: what was generated for this home beats the checkout's defaults.
+        files = DotEnvSettingsSource(settings_cls, env_file=[DOTENV, home / "retention.env"])
+        return init_settings, env_settings, files
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _split_sources(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return [name.strip().strip("\"'") for name in value.strip().strip("[]").split(",") if name.strip()]
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in KNOWN_SOURCES]
+        if unknown or not value:
+            raise ValueError(
+                f"unknown source {', '.join(unknown) or '(none given)'}; known: {', '.join(KNOWN_SOURCES)}"
+            )
+        return list(dict.fromkeys(value))
+
+    @field_validator("home", "files_dir")
+    @classmethod
+    def _absolute_path(cls, value: Path | None) -> Path | None:
+        return None if value is None else _absolute(value)
+
+    @field_validator("company_timezone", "znuny_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
+        return value
+
+    @model_validator(mode="after")
+    def _one_company_timezone(self) -> Self:
+        # The zone is both a setting (extraction needs "today") and a dbt var: an override must reach both.
+        if "company_timezone" in self.vars:
+            self.company_timezone = self._known_zone(str(self.vars["company_timezone"]))
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.company_timezone)
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def build_dir(self) -> Path:
+        return self.home / "build"
+
+    @property
+    def build_file(self) -> Path:
+        """The private DuckDB file that dbt writes; made anew by each build."""
+        return self.build_dir / "retention.duckdb"
+
+    @property
+    def build_seeds(self) -> Path:
+        """The project's seeds overlaid with the company's own."""
+        return self.build_dir / "seeds"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.build_dir / "target"
+
+    @property
+    def dbt_logs(self) -> Path:
+        return self.build_dir / "logs"
+
+    @property
+    def published(self) -> Path:
+        """The folder of published builds."""
+        return self.home / "published"
+
+    @property
+    def published_file(self) -> Path:
+        """Symlink to the marts of the current build: what Superset and analysts open."""
+        return self.published / "retention.duckdb"
+
+    @property
+    def restricted_file(self) -> Path:
+        """Symlink to the names of the current build."""
+        return self.published / "retention_restricted.duckdb"
+
+    @property
+    def quality(self) -> Path:
+        """The folder of Data Docs."""
+        return self.home / "quality"
+
+    @property
+    def extensions(self) -> Path:
+        """DuckDB's extension folder, filled from the wheels."""
+        return self.home / "duckdb_extensions"
+
+    @property
+    def demo(self) -> Path:
+        return self.home / "demo"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """The folder of pid files."""
+        return self.home / "run"
+
+    @property
+    def dbt_project(self) -> Path:
+        return PROJECT_ROOT / "dbt_project"
+
+    @property
+    def expectations(self) -> Path:
+        return PROJECT_ROOT / "expectations"
+
+
+def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
+    """Read the settings of `home` (default: `RETENTION_HOME`, else `var/` of the checkout).
+
+    Overrides that are None are left to the environment and the files. Raises pydantic.ValidationError.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    if home is not None:
+        given["home"] = Path(home)
+    else:
+        given["home"] = _Home(_env_file=DOTENV).home
+    return Settings(**given)
+
+
+def _absolute(path: Path | str) -> Path:
+    return Path(path).expanduser().absolute()
