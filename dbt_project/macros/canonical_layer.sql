@@ -1,0 +1,194 @@
+{# Delivered rows of one canonical entity, from every enabled system, all values as text, empty text as NULL. #}
+{% macro delivered_rows(entity) %}
+    {% set spec = canonical_entities()[entity] %}
+    {% set systems = [] %}
+    {% for system in var('sources') %}
+        {% if system == 'files' or entity in var('system_entities').get(system, []) %}
+            {% do systems.append(system) %}
+        {% endif %}
+    {% endfor %}
+    {% set relations = {} %}
+    {% for system in systems %}
+        {% if system == 'files' %}
+            {% do relations.update({system: source('landing', 'files__' ~ entity)}) %}
+        {% else %}
+            {% do relations.update({system: ref('stg_' ~ system ~ '__' ~ entity)}) %}
+        {% endif %}
+    {% endfor %}
+    {% for system in systems %}
+    {% if not loop.first %}union all{% endif %}
+    select
+        '{{ system }}' as _source,
+        _load_id,
+        _row_number,
+        {% for column in spec['columns'] + [['updated_at', 'timestamp', false]] %}
+        nullif(cast({{ column[0] }} as varchar), '') as {{ column[0] }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ relations[system] }}
+    {% else %}
+    select
+        cast(null as varchar) as _source,
+        cast(null as varchar) as _load_id,
+        cast(null as bigint) as _row_number,
+        {% for column in spec['columns'] + [['updated_at', 'timestamp', false]] %}
+        cast(null as varchar) as {{ column[0] }}{{ ',' if not loop.last }}
+        {% endfor %}
+    where false
+    {% endfor %}
+{% endmacro %}
+
+
+{# One text read as its canonical type; NULL when it cannot be read. #}
+{% macro read_as(column, type) %}
+    {%- if type == 'timestamp' -%} {{ read_timestamp(column) }}
+    {%- elif type == 'date' -%} try_cast({{ column }} as date)
+    {%- elif type in ('money', 'score') -%} try_cast({{ column }} as decimal(18, 2))
+    {%- elif type == 'boolean' -%} case lower({{ column }}) when 'true' then true when 'false' then false end
+    {%- elif type == 'integer' -%} try_cast({{ column }} as bigint)
+    {%- elif type == 'currency' -%} upper({{ column }})
+    {%- else -%} {{ column }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{#
+    Every delivered row of an entity, typed, with the first rule that it breaks in `_rule` (NULL = valid) and the row as delivered in
+    `_row_json`. `_version` orders the valid versions of a key, 1 = the one that stands: greatest updated_at, then the latest load, then
+    the last row. Validity is judged first, so an invalid newer version leaves the last valid one standing.
+#}
+{% macro judged_rows(entity) %}
+    {% set spec = canonical_entities()[entity] %}
+    {% set columns = spec['columns'] + [['updated_at', 'timestamp', false]] %}
+
+with delivered as (
+    {{ delivered_rows(entity) }}
+),
+
+typed as (
+    select
+        _source,
+        _load_id,
+        _row_number,
+        {% for column in columns %}
+        {{ column[0] }} as _text_{{ column[0] }},
+        {{ read_as(column[0], column[1]) }} as {{ column[0] }},
+        {% endfor %}
+        {{ row_as_json(columns | map(attribute=0) | list) }} as _row_json
+    from delivered
+),
+
+judged as (
+    select
+        *,
+        case
+            {% for column in columns if column[2] %}
+            when _text_{{ column[0] }} is null then 'missing_{{ column[0] }}'
+            {% endfor %}
+            {% for column in columns if column[1] not in ('text', 'currency', 'reason') %}
+            when _text_{{ column[0] }} is not null and {{ column[0] }} is null then 'unreadable_value'
+            {% endfor %}
+            {% for column in columns if column[1] in ('timestamp', 'date') %}
+            {% set day = local_date(column[0]) if column[1] == 'timestamp' else column[0] %}
+            when {{ day }} not between date '1990-01-01' and date '2100-12-31' then 'date_out_of_range'
+            {% endfor %}
+            {% for column in columns if column[1] == 'score' %}
+            when {{ column[0] }} not between 1 and 5 then 'score_out_of_range'
+            {% endfor %}
+            {% for column in spec.get('not_negative', []) %}
+            when {{ column }} < 0 then 'negative_price'
+            {% endfor %}
+            {% for column in columns %}
+            {% if column[0] in spec.get('codes', {}) %}
+            when {{ column[0] }} not in ('{{ spec['codes'][column[0]] | join("', '") }}') then 'unknown_code'
+            {% elif column[1] == 'currency' %}
+            when
+                {{ column[0] }} <> '{{ var("company_currency") }}'
+                and {{ column[0] }} not in (select rates.currency from {{ ref('exchange_rates') }} as rates)
+                then 'unknown_code'
+            {% elif column[1] == 'reason' %}
+            when
+                {{ column[0] }} not in (select reasons.reason_code from {{ ref('reason_codes') }} as reasons)
+                then 'unknown_code'
+            {% endif %}
+            {% endfor %}
+            {% for interval in spec.get('intervals', []) %}
+            when {{ interval[1] }} {{ '<' if interval[2] == 'end_may_equal_start' else '<=' }} {{ interval[0] }}
+                then 'reversed_interval'
+            {% endfor %}
+        end as _rule
+    from typed
+),
+
+final as (
+    select
+        *,
+        row_number() over (
+            partition by (_rule is null), _source, {{ spec['key'] | join(', ') }}
+            order by updated_at desc nulls last, _load_id desc, _row_number desc
+        ) as _version,
+        -- A broken row that a later load delivered anew is history, not a present fault.
+        _load_id < max(_load_id) over (
+            partition by _source, {% for key in spec['key'] %}_text_{{ key }}{{ ', ' if not loop.last }}{% endfor %}
+        )
+        and {% for key in spec['key'] %}_text_{{ key }} is not null{{ ' and ' if not loop.last }}{% endfor %} as _is_redelivered
+    from judged
+)
+
+select * from final
+{% endmacro %}
+
+
+{# The rows that stand: valid, the newest version of each key. #}
+{% macro canonical_rows(entity) %}
+    {% set spec = canonical_entities()[entity] %}
+select
+    _source as source,
+    {% for column in spec['columns'] %}
+    {{ column[0] if column[0] != 'source' else 'source as linked_source' }},
+    {% endfor %}
+    updated_at
+from {{ ref('stg_judged__' ~ entity) }}
+where _rule is null and _version = 1
+{% endmacro %}
+
+
+{# The rows that broke a rule and were not delivered anew since. #}
+{% macro quarantined_rows(entity) %}
+    {% set spec = canonical_entities()[entity] %}
+select
+    judged._rule as rule,
+    judged._source as source,
+    judged._load_id as load_id,
+    judged._row_number as row_number,
+    {{ dbt.concat(row_key(spec['key'])) }} as row_key,
+    judged._row_json as row_json
+from {{ ref('stg_judged__' ~ entity) }} as judged
+where judged._rule is not null and {{ is_present('judged', entity) }}
+{% endmacro %}
+
+
+{# The parts of a row's key as one readable text: `key` or `key/part`. #}
+{% macro row_key(keys) %}
+    {% set parts = [] %}
+    {% for key in keys %}
+        {% do parts.append("coalesce(judged._text_" ~ key ~ ", '')") %}
+        {% if not loop.last %}{% do parts.append("'/'") %}{% endif %}
+    {% endfor %}
+    {% do return(parts if parts | length > 1 else parts + ["''"]) %}
+{% endmacro %}
+
+
+{# True for rows of the present state: not delivered anew since, and for whole-file deliveries part of the latest one. #}
+{% macro is_present(alias, entity) -%}
+    not {{ alias }}._is_redelivered
+    and not exists (
+        select 1
+        from {{ source('landing', 'loads') }} as full_loads
+        where
+            full_loads.is_full
+            and full_loads.kind = 'rows'
+            and full_loads.source = {{ alias }}._source
+            and full_loads.entity = '{{ entity }}'
+            and full_loads.load_id > {{ alias }}._load_id
+    )
+{%- endmacro %}

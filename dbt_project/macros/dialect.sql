@@ -1,0 +1,66 @@
+{# Everything that another engine spells differently. Models call these and stay free of dialect. #}
+
+{# The clock of the build, a date: data is complete for every day before it. #}
+{% macro as_of() -%} cast({{ "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' }} as date) {%- endmacro %}
+
+
+{# The company's day on which an instant falls. #}
+{% macro local_date(instant) -%} {{ return(adapter.dispatch('local_date')(instant)) }} {%- endmacro %}
+{% macro default__local_date(instant) -%}
+    cast(timezone('{{ var("company_timezone") }}', {{ instant }}) as date)
+{%- endmacro %}
+
+
+{# A text read as an instant: with a zone as written, without one in the company's zone. NULL when it cannot be read. #}
+{% macro read_timestamp(text) -%} {{ return(adapter.dispatch('read_timestamp')(text)) }} {%- endmacro %}
+{% macro default__read_timestamp(text) -%}
+    case
+        when regexp_matches({{ text }}, ':[0-9.]+ ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)$') then try_cast({{ text }} as timestamptz)
+        else timezone('{{ var("company_timezone") }}', try_cast({{ text }} as timestamp))
+    end
+{%- endmacro %}
+
+
+{# Columns of text as one JSON object. #}
+{% macro row_as_json(columns) -%} {{ return(adapter.dispatch('row_as_json')(columns)) }} {%- endmacro %}
+{% macro default__row_as_json(columns) -%}
+    cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
+{%- endmacro %}
+
+
+{# A day moved by a number of days (negative = back). #}
+{% macro days_after(day, days) -%} cast({{ day }} + {{ days }} as date) {%- endmacro %}
+
+
+{# Whole days from one day to a later one. #}
+{% macro days_between(earlier, later) -%} cast({{ later }} - {{ earlier }} as integer) {%- endmacro %}
+
+
+{# The first day of the month that is a number of months after the month of `day`. #}
+{% macro month_start(day, months=0) -%}
+    cast(date_trunc('month', {{ day }}) + interval '{{ months }}' month as date)
+{%- endmacro %}
+
+
+{# The last day of the month of `day`. #}
+{% macro month_end(day) -%} cast(last_day({{ day }}) as date) {%- endmacro %}
+
+
+{# One row per month from the month of `first_day` to the month of `last_day`: column `month`. Both are columns of `relation`, which has one row. #}
+{% macro month_series(relation, first_day, last_day) %}
+    select cast(unnest(generate_series(
+        date_trunc('month', cast({{ first_day }} as timestamp)),
+        date_trunc('month', cast({{ last_day }} as timestamp)),
+        interval '1' month
+    )) as date) as month
+    from {{ relation }}
+{% endmacro %}
+
+
+{# One row per whole number from 0 to `last` (a column of `relation`), beside the other columns of the relation: column `number`. #}
+{% macro number_series(relation, last, columns) %}
+    select
+        {{ columns | join(', ') }},
+        unnest(range(0, {{ last }} + 1)) as number
+    from {{ relation }}
+{% endmacro %}

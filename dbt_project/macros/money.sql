@@ -1,0 +1,36 @@
+{#
+    amount x rate x multiplier / divisor, rounded once, half away from zero, to two digits. In whole numbers, because a decimal divided
+    in DuckDB becomes a double: 0.615 would round to 0.61.
+
+    amount: decimal(18, 2); rate: decimal(18, 6); multiplier and divisor: whole numbers or SQL that gives them.
+#}
+{% macro scaled_money(amount, rate, multiplier=1, divisor=1) %}
+    cast(
+        sign({{ amount }}) * (
+            (
+                2 * cast(abs({{ amount }}) * 100 as hugeint) * cast({{ rate }} * 1000000 as hugeint) * ({{ multiplier }})
+                + 1000000 * cast(({{ divisor }}) as hugeint)
+            )
+            // (2 * 1000000 * cast(({{ divisor }}) as hugeint))
+        ) as decimal(18, 0)
+    ) * cast(0.01 as decimal(3, 2))
+{% endmacro %}
+
+
+{# The dated rate of a row's currency: a join to int_exchange_rates, `rate` is 1 in the company's currency. #}
+{% macro join_exchange_rate(currency, day) %}
+    left join {{ ref('int_exchange_rates') }} as rates
+        on
+            {{ currency }} = rates.currency
+            and {{ day }} >= rates.valid_from
+            and {{ day }} < rates.valid_to
+{% endmacro %}
+
+
+{# 1 for the company's currency and for an empty one, else the joined rate. #}
+{% macro exchange_rate(currency) -%}
+    case
+        when coalesce({{ currency }}, '{{ var("company_currency") }}') = '{{ var("company_currency") }}' then cast(1 as decimal(18, 6))
+        else rates.rate
+    end
+{%- endmacro %}

@@ -1,0 +1,5 @@
+select distinct segment from {{ ref('int_clients') }}
+
+union
+
+select 'all' as segment

@@ -1,0 +1,1 @@
+select unnest(['all', 'free', 'bonus_offered', 'obstructed', 'unknown']) as handling

@@ -1,0 +1,24 @@
+-- The days on which MRR is needed: each month's edge and the last complete day, for clients in a spell then.
+with days as (
+    select opening_on as day from {{ ref('int_months') }}
+
+    union
+
+    select closing_on as day from {{ ref('int_months') }}
+
+    union
+
+    select {{ days_after(as_of(), -1) }} as day
+),
+
+final as (
+    select
+        spells.client_id,
+        spells.spell_number,
+        days.day
+    from days
+    inner join {{ ref('int_spells') }} as spells
+        on days.day >= spells.started_on and (spells.ended_on is null or days.day < spells.ended_on)
+)
+
+select * from final

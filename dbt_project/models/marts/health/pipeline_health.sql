@@ -1,0 +1,167 @@
+{# Per entity: the column of a parent that may be missing, the parent entity and its key. #}
+{% set parents = {
+    'ticket_events': ['ticket_key', 'tickets', 'ticket_key'],
+    'messages': ['ticket_key', 'tickets', 'ticket_key'],
+    'invoice_lines': ['invoice_key', 'invoices', 'invoice_key'],
+} %}
+{% set entities = canonical_entities() %}
+
+with counted as (
+    {% for entity in entities %}
+    {% set columns = entities[entity]['columns'] | map(attribute=0) | list %}
+    select
+        judged._source as source,
+        '{{ entity }}' as entity,
+        max(loads.loaded_at) as last_loaded_at,
+        count(case when {{ is_present('judged', entity) }} then 1 end) as rows_landed,
+        count(case when judged._rule is null and judged._version = 1 then 1 end) as rows_in_warehouse,
+        count(case when judged._rule is not null and {{ is_present('judged', entity) }} then 1 end) as rows_quarantined
+    from {{ ref('stg_judged__' ~ entity) }} as judged
+    left join {{ source('landing', 'loads') }} as loads
+        on judged._source = loads.source and judged._load_id = loads.load_id and loads.kind = 'rows'
+    group by all
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- Keys of clients that the CRM does not know.
+unmatched_clients as (
+    select
+        keys.source,
+        keys.entity,
+        count(distinct keys.client_id) as unmatched_keys
+    from {{ ref('int_client_keys') }} as keys
+    inner join {{ ref('int_clients') }} as clients on keys.client_id = clients.client_id
+    where not clients.is_in_crm
+    group by all
+
+    {% for entity in entities if entities[entity]['domain'] == 'crm' and entity not in ('clients', 'client_links', 'employees', 'reason_fixes', 'dismissals') %}
+    union all
+
+    select
+        rows.source,
+        '{{ entity }}' as entity,
+        count(distinct rows.client_key) as unmatched_keys
+    from {{ ref('stg_canonical__' ~ entity) }} as rows
+    left join {{ ref('int_clients') }} as clients on rows.client_key = clients.client_id
+    where clients.client_id is null
+    group by all
+    {% endfor %}
+),
+
+-- Rows whose parent is missing, and dismissals and closings that fall on no spell.
+unmatched_rows as (
+    {% for entity, parent in parents.items() %}
+    select
+        rows.source,
+        '{{ entity }}' as entity,
+        count(*) as unmatched_keys
+    from {{ ref('stg_canonical__' ~ entity) }} as rows
+    left join {{ ref('stg_canonical__' ~ parent[1]) }} as parents
+        on rows.source = parents.source and rows.{{ parent[0] }} = parents.{{ parent[2] }}
+    where parents.source is null
+    group by all
+
+    union all
+
+    {% endfor %}
+
+    select
+        dismissals.source,
+        'dismissals' as entity,
+        count(*) as unmatched_keys
+    from {{ ref('stg_canonical__dismissals') }} as dismissals
+    where
+        {{ local_date('dismissals.dismissed_at') }} < {{ as_of() }}
+        and not exists (
+            select 1
+            from {{ ref('int_spells') }} as spells
+            where
+                spells.client_id = dismissals.client_key
+                and {{ local_date('dismissals.dismissed_at') }} > spells.started_on
+                and {{ local_date('dismissals.dismissed_at') }} <= coalesce(spells.ended_on, date '9999-12-31')
+        )
+    group by all
+
+    union all
+
+    select
+        closed.source,
+        'clients' as entity,
+        count(*) as unmatched_keys
+    from {{ ref('stg_canonical__clients') }} as closed
+    where
+        {{ local_date('closed.closed_at') }} < {{ as_of() }}
+        and not exists (
+            select 1
+            from {{ ref('int_spells') }} as spells
+            where
+                spells.client_id = closed.client_key
+                and {{ local_date('closed.closed_at') }} > spells.started_on
+                and {{ local_date('closed.closed_at') }} <= coalesce(spells.ended_on, date '9999-12-31')
+        )
+    group by all
+),
+
+unmatched as (
+    select
+        source,
+        entity,
+        cast(sum(unmatched_keys) as bigint) as unmatched_keys
+    from (
+        select * from unmatched_clients
+
+        union all
+
+        select * from unmatched_rows
+    )
+    group by all
+),
+
+-- A source is complete up to the day that all of its entities have reached.
+source_progress as (
+    select
+        source,
+        min(complete_until) as complete_until
+    from (
+        select
+            source,
+            entity,
+            max(complete_until) as complete_until
+        from {{ source('landing', 'loads') }}
+        where kind = 'rows'
+        group by all
+    )
+    group by all
+),
+
+delivering as (
+    {% for system in var('sources') %}
+    {% set outer_last = loop.last %}
+    {% for entity in (entities.keys() if system == 'files' else var('system_entities')[system]) %}
+    select
+        '{{ system }}' as source,
+        '{{ entity }}' as entity
+    {{ 'union all' if not (loop.last and outer_last) }}
+    {% endfor %}
+    {% endfor %}
+),
+
+final as (
+    select
+        delivering.source,
+        delivering.entity,
+        counted.last_loaded_at,
+        source_progress.complete_until,
+        coalesce(counted.rows_landed, 0) as rows_landed,
+        coalesce(counted.rows_in_warehouse, 0) as rows_in_warehouse,
+        coalesce(counted.rows_quarantined, 0) as rows_quarantined,
+        coalesce(unmatched.unmatched_keys, 0) as unmatched_keys,
+        {{ as_of() }} as as_of
+    from delivering
+    left join counted on delivering.source = counted.source and delivering.entity = counted.entity
+    left join unmatched on delivering.source = unmatched.source and delivering.entity = unmatched.entity
+    left join source_progress on delivering.source = source_progress.source
+)
+
+select * from final

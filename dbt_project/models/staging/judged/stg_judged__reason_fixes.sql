@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ judged_rows('reason_fixes') }}

@@ -1,0 +1,3 @@
+{{ config(alias='client_links') }}
+
+{{ quarantined_rows('client_links') }}

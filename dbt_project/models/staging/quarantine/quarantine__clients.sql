@@ -1,0 +1,3 @@
+{{ config(alias='clients') }}
+
+{{ quarantined_rows('clients') }}

@@ -1,0 +1,3 @@
+{{ config(alias='contacts') }}
+
+{{ quarantined_rows('contacts') }}

@@ -1,0 +1,3 @@
+{{ config(alias='contracts') }}
+
+{{ quarantined_rows('contracts') }}

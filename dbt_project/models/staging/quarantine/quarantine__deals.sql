@@ -1,0 +1,3 @@
+{{ config(alias='deals') }}
+
+{{ quarantined_rows('deals') }}

@@ -1,0 +1,3 @@
+{{ config(alias='dismissals') }}
+
+{{ quarantined_rows('dismissals') }}

@@ -1,0 +1,3 @@
+{{ config(alias='employees') }}
+
+{{ quarantined_rows('employees') }}

@@ -1,0 +1,3 @@
+{{ config(alias='exit_interviews') }}
+
+{{ quarantined_rows('exit_interviews') }}

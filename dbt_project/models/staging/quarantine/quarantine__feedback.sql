@@ -1,0 +1,3 @@
+{{ config(alias='feedback') }}
+
+{{ quarantined_rows('feedback') }}

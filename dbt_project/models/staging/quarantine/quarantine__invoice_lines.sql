@@ -1,0 +1,3 @@
+{{ config(alias='invoice_lines') }}
+
+{{ quarantined_rows('invoice_lines') }}

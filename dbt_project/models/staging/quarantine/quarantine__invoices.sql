@@ -1,0 +1,3 @@
+{{ config(alias='invoices') }}
+
+{{ quarantined_rows('invoices') }}

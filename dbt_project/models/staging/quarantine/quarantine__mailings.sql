@@ -1,0 +1,3 @@
+{{ config(alias='mailings') }}
+
+{{ quarantined_rows('mailings') }}

@@ -1,0 +1,3 @@
+{{ config(alias='manager_assignments') }}
+
+{{ quarantined_rows('manager_assignments') }}

@@ -1,0 +1,3 @@
+{{ config(alias='messages') }}
+
+{{ quarantined_rows('messages') }}

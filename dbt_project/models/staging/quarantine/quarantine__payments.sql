@@ -1,0 +1,3 @@
+{{ config(alias='payments') }}
+
+{{ quarantined_rows('payments') }}

@@ -1,0 +1,3 @@
+{{ config(alias='prepaid_events') }}
+
+{{ quarantined_rows('prepaid_events') }}

@@ -1,0 +1,3 @@
+{{ config(alias='reason_fixes') }}
+
+{{ quarantined_rows('reason_fixes') }}

@@ -1,0 +1,3 @@
+{{ config(alias='refunds') }}
+
+{{ quarantined_rows('refunds') }}

@@ -1,0 +1,3 @@
+{{ config(alias='termination_requests') }}
+
+{{ quarantined_rows('termination_requests') }}

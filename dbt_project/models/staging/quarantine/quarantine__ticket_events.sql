@@ -1,0 +1,3 @@
+{{ config(alias='ticket_events') }}
+
+{{ quarantined_rows('ticket_events') }}

@@ -1,0 +1,3 @@
+{{ config(alias='tickets') }}
+
+{{ quarantined_rows('tickets') }}
