@@ -6,7 +6,17 @@
 } %}
 {% set entities = canonical_entities() %}
 
-with counted as (
+with row_loads as (
+    select
+        source,
+        load_id,
+        max(loaded_at) as loaded_at
+    from {{ source('landing', 'loads') }}
+    where kind = 'rows'
+    group by all
+),
+
+counted as (
     {% for entity in entities %}
     {% set columns = entities[entity]['columns'] | map(attribute=0) | list %}
     select
@@ -17,8 +27,7 @@ with counted as (
         count(case when judged._rule is null and judged._version = 1 then 1 end) as rows_in_warehouse,
         count(case when judged._rule is not null and {{ is_present('judged', entity) }} then 1 end) as rows_quarantined
     from {{ ref('stg_judged__' ~ entity) }} as judged
-    left join {{ source('landing', 'loads') }} as loads
-        on judged._source = loads.source and judged._load_id = loads.load_id and loads.kind = 'rows'
+    left join row_loads as loads on judged._source = loads.source and judged._load_id = loads.load_id
     group by all
     {{ 'union all' if not loop.last }}
     {% endfor %}
