@@ -173,16 +173,17 @@ def _leader(known: Started) -> psutil.Process | None:
 
 
 def _members(known: Started) -> list[psutil.Process]:
-    """All living processes of the session that the recorded process opened."""
+    """All living processes of the session that the recorded process opened, and children that left the session."""
     if psutil.pid_exists(known.pid) and _leader(known) is None and not _is_zombie(known.pid):
         return []  # the number was given to somebody else
-    members = []
+    leader = _leader(known)
+    members = set(leader.children(recursive=True)) if leader else set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
             in_session = os.getsid(process.pid) == known.pid and process.create_time() >= known.started - 1
             if in_session and process.status() != psutil.STATUS_ZOMBIE:
-                members.append(process)
-    return members
+                members.add(process)
+    return list(members)
 
 
 def _is_zombie(pid: int) -> bool:
