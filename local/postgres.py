@@ -87,7 +87,7 @@ def stop(run: Path) -> bool:
 def ensure_role(server: Server, role: str, password: str) -> None:
     """Make a login role, or set its password."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        exists = connection.execute("select from pg_roles where rolname = %s", [role]).fetchone()
+        exists = connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone()
         verb = sql.SQL("alter role" if exists else "create role")
         connection.execute(
             sql.SQL("{} {} with login nosuperuser nocreatedb nocreaterole password {}").format(
@@ -100,7 +100,7 @@ def ensure_database(server: Server, database: str, owner: str, readers: Iterable
     """Make a database for its owner; `readers` may connect and select from all its tables, later ones too."""
     name, owner_name = sql.Identifier(database), sql.Identifier(owner)
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        if not connection.execute("select from pg_database where datname = %s", [database]).fetchone():
+        if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
             connection.execute(sql.SQL("create database {} owner {} template template0").format(name, owner_name))
         connection.execute(sql.SQL("revoke all on database {} from public").format(name))
     with psycopg.connect(server.url(database), autocommit=True) as connection:

@@ -1,5 +1,6 @@
 """Brings the services of a stack up side by side, and down again."""
 
+import itertools
 import subprocess
 import time
 from collections.abc import Callable
@@ -60,7 +61,8 @@ def stop(stack: Stack, say: Say) -> None:
     """Stop what this stack started, and nothing else."""
     users = [name for name in processes.names(stack.run) if name != postgres.NAME]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        stopped = [name for name, ran in zip(users, pool.map(partial(processes.stop, stack.run), users)) if ran]
+        ran = list(pool.map(partial(processes.stop, stack.run), users))
+    stopped = list(itertools.compress(users, ran))
     # The database last: the others write to it until they end.
     if postgres.stop(stack.run):
         stopped.append(postgres.NAME)

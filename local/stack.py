@@ -16,8 +16,8 @@ BI_BIN = CHECKOUT / ".venvs" / "bi" / "bin"
 HOST = "127.0.0.1"
 NEEDED_DISK_BYTES = 3 * 1024**3
 
-# name -> (what it is, usual port). A port that was asked for by LOCAL_<NAME>_PORT in the environment is used or refused;
-# a usual port that is busy is replaced by the next free one.
+# name -> (what it is, usual port). A port that was asked for by LOCAL_<NAME>_PORT in the environment is used or
+# refused; a usual port that is busy is replaced by the next free one.
 PORTS = {
     "postgres": ("PostgreSQL", 55432),
     "airflow": ("Airflow", 8080),
@@ -85,8 +85,9 @@ class Stack:
         free = shutil.disk_usage(self.home).free
         if free < NEEDED_DISK_BYTES:
             raise LocalError(
-                f"only {free / 1024**3:.1f} GB are free on the disk of {self.home}, {NEEDED_DISK_BYTES / 1024**3:.0f} GB "
-                "are needed. Make room, or choose another disk: RETENTION_HOME=/some/folder make demo"
+                f"only {free / 1024**3:.1f} GB are free on the disk of {self.home}, "
+                f"{NEEDED_DISK_BYTES / 1024**3:.0f} GB are needed. "
+                "Make room, or choose another disk: RETENTION_HOME=/some/folder make demo"
             )
         if demo and not self.is_demo and any((self.home / "landing").iterdir()):
             raise LocalError(

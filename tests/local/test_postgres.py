@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 
+from local import postgres
+
 
 def test_the_reader_sees_tables_made_after_it_and_cannot_write(postgres_server):
     database = postgres_server.database()
@@ -30,3 +32,11 @@ def test_a_wrong_password_is_refused(postgres_server):
     url = postgres_server.server.url(password="wrong")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(url)
+
+
+def test_a_role_is_made_again_without_an_error_and_takes_the_new_password(postgres_server):
+    server = postgres_server.server
+    for password in ("first", "second"):
+        postgres.ensure_role(server, "again", password)
+        postgres.ensure_database(server, "again", "again", ["again"])
+    psycopg.connect(server.url("again", "again", "second")).close()
