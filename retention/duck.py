@@ -1,0 +1,43 @@
+"""DuckDB connections that leave no trace in anybody's home folder, and quoting for the SQL that is built here."""
+
+from pathlib import Path
+
+import duckdb
+
+
+def connect(
+    extensions: Path, database: Path | str = ":memory:", *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Open `database` with UTC as its zone; extensions come from and go to `extensions` only."""
+    connection = duckdb.connect(
+        str(database),
+        read_only=read_only,
+        config={
+            "extension_directory": str(extensions),
+            "secret_directory": str(extensions / "secrets"),
+            "autoinstall_known_extensions": "false",
+            "allow_persistent_secrets": "false",
+        },
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension from its wheel (package duckdb-extension-<name>); nothing is downloaded."""
+    from duckdb_extensions import import_extension
+
+    import_extension(name, con=connection)
+    connection.execute(f"load {name}")
+
+
+def quote(name: str) -> str:
+    """Quote an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """Write a text, or a list of texts, as an SQL literal."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,284 @@
+"""Landing what changed at a source, and finding what vanished there. Called by the CLI and by the DAGs."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from retention import landing
+from retention.duck import connect as duck_connect
+from retention.duck import literal, quote
+from retention.settings import Settings
+from retention.sources import Entity, Source, SourceError, entities, open_source
+from retention.sources.files import FilesSource
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[str], None]
+
+PROGRESS_SECONDS = 10
+# Fewer rows than this may all be deleted at a source without a question.
+SMALL_TABLE = 100
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What one entity brought: new or changed rows, keys that vanished, and how long it took."""
+
+    source: str
+    entity: str
+    rows: int
+    deleted: int
+    seconds: float
+
+    def __str__(self) -> str:
+        deleted = f", {self.deleted:,} deleted" if self.deleted else ""
+        return f"{self.source}.{self.entity}: {self.rows:,} rows{deleted} in {self.seconds:.1f} s"
+
+
+def extract_source(settings: Settings, source: str, on_progress: OnProgress | None = None) -> list[Landed]:
+    """Land what changed at `source` since the last load.
+
+    Returns one `Landed` per entity, in order. Raises SourceError when the source is not configured, does not answer,
+    is being landed by another process, or changed its shape; entities landed before that stay landed.
+    """
+    return _each_entity(settings, source, on_progress, _extract_entity)
+
+
+def reconcile_source(settings: Settings, source: str, on_progress: OnProgress | None = None) -> list[Landed]:
+    """Compare all keys of `source` with what has landed: land tombstones for keys that vanished, and rows missed.
+
+    A row is missed when it was committed later than the overlap of the cursor. Returns and raises as `extract_source`.
+    """
+    return _each_entity(settings, source, on_progress, _reconcile_entity)
+
+
+def _each_entity(
+    settings: Settings,
+    source: str,
+    on_progress: OnProgress | None,
+    work: Callable[["_Run", Entity], tuple[int, int]],
+) -> list[Landed]:
+    report = on_progress or log.info
+    landed = []
+    with landing.locked(settings, source), open_source(settings, source) as opened:
+        connection = duck_connect(settings.extensions)
+        try:
+            run = _Run(settings, opened, connection, landing.today_complete(settings), report)
+            if isinstance(opened, FilesSource):
+                opened.check()
+            for entity in entities(source):
+                started = time.monotonic()
+                rows, deleted = work(run, entity)
+                result = Landed(source, entity.name, rows, deleted, time.monotonic() - started)
+                log.info("%s", result)
+                landed.append(result)
+        finally:
+            connection.close()
+    return landed
+
+
+@dataclass
+class _Run:
+    """What the entities of one run share."""
+
+    settings: Settings
+    source: Source
+    connection: duckdb.DuckDBPyConnection
+    # Taken before the first read: what is committed after it belongs to a day that is not complete yet.
+    covers_until: date
+    report: OnProgress
+
+
+def _extract_entity(run: _Run, entity: Entity) -> tuple[int, int]:
+    """Returns the rows and the tombstones that were landed."""
+    if isinstance(run.source, FilesSource):
+        return _extract_file(run, run.source, entity)
+    landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
+    return _read_changes(run, entity, schema, _since(run.settings, entity))
+
+
+def _read_changes(run: _Run, entity: Entity, schema: dict[str, str], since: datetime | int | None) -> tuple[int, int]:
+    now = run.source.now()
+    # Two folders: the one of the rows becomes the load, the keys are needed after that.
+    with (
+        landing.workspace(run.settings, entity) as folder,
+        landing.workspace(run.settings, entity) as aside,
+        _progress(run.report, entity) as on_rows,
+    ):
+        raw = folder / "raw.parquet"
+        run.source.extract(entity, since, raw, on_rows)
+        keys = None
+        if not entity.cursor:
+            keys = _copy_keys(run.connection, entity, raw, aside)
+            _refuse_sudden_emptiness(run, entity, keys)
+        load = landing.write_load(
+            run.connection,
+            run.settings,
+            entity,
+            raw,
+            since=since,
+            now=now,
+            covers_until=run.covers_until,
+            source_schema=schema,
+        )
+        return load.rows if load else 0, _write_tombstones(run, entity, keys) if keys else 0
+
+
+def _extract_file(run: _Run, source: FilesSource, entity: Entity) -> tuple[int, int]:
+    path = source.path(entity)
+    known = landing.loads(run.settings, "files", entity.name)
+    if path is None and not known:
+        return 0, 0
+    checksum = landing.sha256(path) if path else "absent"
+    unchanged = bool(known) and checksum == landing.last_checksum(run.settings, entity)
+    with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
+        raw = folder / "raw.parquet"
+        if path is None or unchanged:
+            _copy_nothing(run.connection, entity, raw)
+        else:
+            source.extract(entity, None, raw, on_rows)
+        if path is None and not unchanged:
+            log.warning("files: the file of %s is gone; its rows are taken as deleted", entity.name)
+        load = landing.write_load(
+            run.connection,
+            run.settings,
+            entity,
+            raw,
+            since=None,
+            now=source.now(),
+            covers_until=run.covers_until,
+            source_schema=source.schema(entity),
+            whole=not unchanged,
+            input_checksum=checksum,
+        )
+    # Judged each time, not only after a change: a run may have been killed between the rows and their tombstones.
+    whole = [load for load in landing.loads(run.settings, "files", entity.name) if load.is_full][-1]
+    with landing.workspace(run.settings, entity) as folder:
+        deleted = _write_tombstones(run, entity, _copy_keys(run.connection, entity, whole.part, folder), checksum)
+    return load.rows if load else 0, deleted
+
+
+def _reconcile_entity(run: _Run, entity: Entity) -> tuple[int, int]:
+    # A table that is read whole is reconciled by every extraction.
+    if not entity.cursor or not landing.loads(run.settings, entity.source, entity.name):
+        return _extract_entity(run, entity)
+    landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
+    with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
+        keys = folder / "keys.parquet"
+        run.source.keys(entity, keys, on_rows)
+        _refuse_sudden_emptiness(run, entity, keys)
+        missed, first_missed = _missed(run, entity, keys)
+        deleted = _write_tombstones(run, entity, keys)
+    rows = 0
+    if missed:
+        log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
+        rows, _ = _read_changes(run, entity, schema, first_missed)
+    return rows, deleted
+
+
+def _since(settings: Settings, entity: Entity) -> datetime | int | None:
+    """Where the next read starts: the cursor that was reached, less the overlap. None = from the beginning."""
+    reached = landing.cursor_reached(settings, entity) if entity.cursor else None
+    if reached is None:
+        return None
+    if isinstance(reached, int):
+        assert isinstance(entity.overlap, int)
+        return reached - entity.overlap
+    assert isinstance(entity.overlap, timedelta)
+    return reached - entity.overlap
+
+
+def _missed(run: _Run, entity: Entity, keys: Path) -> tuple[int, datetime | int | None]:
+    """How many rows of the source are not here as they are there, and the least of their cursors (None = unknown)."""
+    compared = [*entity.key, *([entity.cursor] if entity.cursor and entity.cursor not in entity.key else [])]
+    same = " and ".join(f"here.{quote(name)} is not distinct from there.{quote(name)}" for name in compared)
+    cursor = f"there.{quote(entity.cursor or '')}"
+    row = run.connection.execute(
+        f"""
+        with there as (select * from read_parquet({literal(keys)}))
+        select
+            count(*),
+            min(case when typeof({cursor}) = 'VARCHAR' then try_cast({cursor}::varchar as timestamptz)::varchar end),
+            min({cursor}),
+            count({cursor}),
+            any_value(typeof({cursor}))
+        from there
+        where not exists (select 1 from ({landing.present_sql(run.settings, entity)}) as here where {same})
+        """
+    ).fetchone()
+    assert row is not None
+    count, least_text, least, known, kind = row
+    if known < count:
+        return count, None
+    return count, datetime.fromisoformat(least_text) if kind == "VARCHAR" and least_text else least
+
+
+def _refuse_sudden_emptiness(run: _Run, entity: Entity, keys: Path) -> None:
+    """A source that suddenly knows no key at all has most likely lost a permission, not its data."""
+    there = run.connection.execute(f"select count(*) from read_parquet({literal(keys)})").fetchone()
+    if there and there[0]:
+        return
+    here = run.connection.execute(f"select count(*) from ({landing.present_sql(run.settings, entity)})").fetchone()
+    if here and here[0] > SMALL_TABLE:
+        folder = run.settings.landing / entity.source / entity.name
+        raise SourceError(
+            f"{entity.label}: the source answers that it has no rows, and {here[0]:,} have landed. Nothing was marked "
+            f"as deleted. Check the permissions of the account that reads it; if the table was really emptied, "
+            f"move {folder} away."
+        )
+
+
+def _copy_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, rows: Path, folder: Path) -> Path:
+    """Write the keys of a Parquet file of rows into a folder."""
+    target = folder / "keys.parquet"
+    names = ", ".join(map(quote, entity.key))
+    connection.execute(
+        f"copy (select {names} from read_parquet({literal(rows)})) to {literal(target)} (format parquet)"
+    )
+    return target
+
+
+def _copy_nothing(connection: duckdb.DuckDBPyConnection, entity: Entity, target: Path) -> None:
+    columns = ", ".join(f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items())
+    connection.execute(f"copy (select {columns} where false) to {literal(target)} (format parquet)")
+
+
+def _write_tombstones(run: _Run, entity: Entity, keys: Path, checksum: str | None = None) -> int:
+    """Land tombstones from a folder of their own: the one of the keys may have become a load meanwhile."""
+    with landing.workspace(run.settings, entity) as folder:
+        moved = folder / "keys.parquet"
+        keys.rename(moved)
+        load = landing.write_tombstones(run.connection, run.settings, entity, moved, input_checksum=checksum)
+    return load.rows if load else 0
+
+
+@contextmanager
+def _progress(report: OnProgress, entity: Entity) -> Iterator[Callable[[int], None]]:
+    """Say every ten seconds that a load is still going on; gives the function that takes the rows so far."""
+    finished = threading.Event()
+    started = time.monotonic()
+    rows = 0
+
+    def on_rows(count: int) -> None:
+        nonlocal rows
+        rows = count
+
+    def tick() -> None:
+        while not finished.wait(PROGRESS_SECONDS):
+            so_far = f", {rows:,} rows so far" if rows else ""
+            report(f"{entity.label}: reading for {time.monotonic() - started:.0f} s{so_far}")
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield on_rows
+    finally:
+        finished.set()
+        thread.join()

@@ -1,0 +1,365 @@
+"""Bitrix24 through its REST interface (an inbound webhook), with Bitrix24's own SDK.
+
+Lists are read in fast paging (`start=-1`, by id), fifty pages a batch. Cursors: `updatedTime` of CRM items and
+`LAST_UPDATED` of activities, with an overlap of one hour; users and departments are few and read whole.
+Every value lands as text, as the interface writes it; mapping is the work of dbt_project/models/staging/bitrix24/.
+Subjects, descriptions, e-mail addresses and phone numbers are not asked for, or not kept where the interface sends
+them unasked (user.get).
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+
+from retention.duck import connect as duck_connect
+from retention.duck import literal
+from retention.settings import Settings
+from retention.sources.entity import Entity, SourceError
+
+log = logging.getLogger(__name__)
+
+# The numbers under which a portal keeps its smart processes. They differ from portal to portal: see
+# docs/connect-your-systems.md.
+ENTITY_TYPES = {
+    "companies": 4,
+    "deals": 2,
+    "termination_requests": 1030,
+    "dismissals": 1032,
+    "exit_interviews": 1034,
+    "reason_fixes": 1036,
+    "manager_assignments": 1038,
+    "mailings": 1040,
+}
+COMPANY_OWNER = "4"
+
+# Waits between attempts, in seconds. Being told to slow down is normal and worth twelve minutes (an operation limit is
+# lifted after ten); a server that is not there is not.
+SLOW_DOWN_WAITS = (0.5, 1, 2, 4, 8, 16, 32, *[60] * 11)
+UNREACHABLE_WAITS = (0.5, 1, 2, 4)
+TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Method(Entity):
+    """A list method of the interface. `entity_type` is set for crm.item.list."""
+
+    method: str = "crm.item.list"
+    fields_method: str = "crm.item.fields"
+    entity_type: int | None = None
+
+
+def _items(name: str, *fields: str) -> Method:
+    columns = dict.fromkeys(("id", *fields, "updatedTime"), "VARCHAR")
+    return Method(
+        source="bitrix24",
+        name=name,
+        columns=columns,
+        key=("id",),
+        cursor="updatedTime",
+        overlap=timedelta(hours=1),
+        required=frozenset(columns),
+        origin=f"{name} (crm.item.list, entityTypeId {ENTITY_TYPES[name]})",
+        entity_type=ENTITY_TYPES[name],
+    )
+
+
+ENTITIES = (
+    _items(
+        "companies",
+        "title",
+        "createdTime",
+        "UF_CRM_SEGMENT",
+        "UF_CRM_SIZE_BAND",
+        "UF_CRM_REGION",
+        "UF_CRM_CHANNEL",
+        "UF_CRM_BILLING_NO",
+        "UF_CRM_HELPDESK_NO",
+        "UF_CRM_CLOSED_ON",
+        "UF_CRM_CONSENT",
+    ),
+    _items(
+        "deals",
+        "companyId",
+        "assignedById",
+        "stageId",
+        "opportunity",
+        "currencyId",
+        "createdTime",
+        "closedate",
+    ),
+    Method(
+        source="bitrix24",
+        name="users",
+        columns=dict.fromkeys(
+            (
+                "ID",
+                "XML_ID",
+                "NAME",
+                "LAST_NAME",
+                "UF_DEPARTMENT",
+                "UF_EMPLOYMENT_DATE",
+                "UF_USR_LEFT_ON",
+                "TIMESTAMP_X",
+            ),
+            "VARCHAR",
+        ),
+        key=("ID",),
+        required=frozenset({"ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT"}),
+        origin="users (user.get)",
+        method="user.get",
+        fields_method="user.fields",
+    ),
+    Method(
+        source="bitrix24",
+        name="departments",
+        columns=dict.fromkeys(("ID", "NAME", "PARENT", "UF_HEAD"), "VARCHAR"),
+        key=("ID",),
+        required=frozenset({"ID", "NAME", "UF_HEAD"}),
+        origin="departments (department.get)",
+        method="department.get",
+        fields_method="department.fields",
+    ),
+    Method(
+        source="bitrix24",
+        name="activities",
+        columns=dict.fromkeys(
+            (
+                "ID",
+                "OWNER_TYPE_ID",
+                "OWNER_ID",
+                "RESPONSIBLE_ID",
+                "DIRECTION",
+                "TYPE_ID",
+                "ORIGIN_ID",
+                "START_TIME",
+                "LAST_UPDATED",
+            ),
+            "VARCHAR",
+        ),
+        key=("ID",),
+        cursor="LAST_UPDATED",
+        overlap=timedelta(hours=1),
+        required=frozenset({"ID", "OWNER_TYPE_ID", "OWNER_ID", "DIRECTION", "TYPE_ID", "ORIGIN_ID", "START_TIME"}),
+        origin="activities (crm.activity.list)",
+        method="crm.activity.list",
+        fields_method="crm.activity.fields",
+    ),
+    _items(
+        "termination_requests",
+        "companyId",
+        "stageId",
+        "UF_CRM_1_REQUESTED_AT",
+        "UF_CRM_1_COMPLETED_AT",
+        "UF_CRM_1_BONUS_OFFERED",
+        "UF_CRM_1_OBSTACLE",
+    ),
+    _items("dismissals", "companyId", "UF_CRM_2_DISMISSED_AT", "UF_CRM_2_REASON", "UF_CRM_2_DECIDED_BY"),
+    _items(
+        "exit_interviews",
+        "companyId",
+        "UF_CRM_3_INVITED_AT",
+        "UF_CRM_3_CHANNEL",
+        "UF_CRM_3_ANSWERED_AT",
+        "UF_CRM_3_REASON",
+        "UF_CRM_3_WOULD_RETURN",
+    ),
+    _items("reason_fixes", "UF_CRM_4_REASON", "UF_CRM_4_DEPARTMENT", "UF_CRM_4_PLANNED_ON", "UF_CRM_4_FIXED_ON"),
+    _items(
+        "manager_assignments",
+        "companyId",
+        "UF_CRM_5_EMPLOYEE",
+        "UF_CRM_5_ROLE",
+        "UF_CRM_5_VALID_FROM",
+        "UF_CRM_5_VALID_TO",
+    ),
+    _items("mailings", "companyId", "UF_CRM_6_SENT_AT", "UF_CRM_6_OPENED_AT", "UF_CRM_6_UNSUBSCRIBED_AT"),
+)
+
+
+class Bitrix24Source:
+    """One portal. See `retention.sources.Source` for the methods."""
+
+    def __init__(self, portal: Any, connection: duckdb.DuckDBPyConnection) -> None:
+        self._portal = portal
+        self._connection = connection
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def schema(self, entity: Entity) -> dict[str, str]:
+        assert isinstance(entity, Method)
+        parameters: dict[str, Any] = {}
+        if entity.entity_type:
+            parameters = {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
+        with _told_apart(entity):
+            answer = self._portal.call_method(entity.fields_method, parameters)["result"]
+        fields = answer.get("fields", answer) if isinstance(answer, dict) else {}
+        return {
+            name: str(field.get("type", "")) if isinstance(field, dict) else "text" for name, field in fields.items()
+        }
+
+    def extract(
+        self, entity: Entity, since: datetime | int | None, target: Path, on_rows: Callable[[int], None]
+    ) -> None:
+        self._read(entity, list(entity.columns), since, target, on_rows)
+
+    def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
+        names = [*entity.key, *([entity.cursor] if entity.cursor else [])]
+        self._read(entity, names, None, target, on_rows)
+
+    def _read(
+        self,
+        entity: Entity,
+        names: list[str],
+        since: datetime | int | None,
+        target: Path,
+        on_rows: Callable[[int], None],
+    ) -> None:
+        assert isinstance(entity, Method)
+        lines = target.with_suffix(".ndjson")
+        with _told_apart(entity), lines.open("w", encoding="utf-8") as handle:
+            for count, item in enumerate(self._list(entity, names, since), start=1):
+                handle.write(json.dumps({name: as_text(item.get(name)) for name in names}, ensure_ascii=False) + "\n")
+                if count % 1000 == 0:
+                    on_rows(count)
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+        self._connection.execute(
+            f"copy (select * from read_json({literal(lines)}, format = 'newline_delimited', columns = {{{columns}}})) "
+            f"to {literal(target)} (format parquet, compression zstd)"
+        )
+        lines.unlink()
+
+    def _list(self, entity: Method, names: list[str], since: datetime | int | None) -> Iterable[dict[str, Any]]:
+        if not entity.cursor:
+            # user.get and department.get know no selection of fields and are short: plain paging serves.
+            return self._portal.call_list(entity.method, {})["result"]
+        parameters: dict[str, Any] = {"select": names}
+        conditions: dict[str, Any] = {}
+        if entity.entity_type:
+            parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
+        else:
+            conditions["OWNER_TYPE_ID"] = COMPANY_OWNER
+        if isinstance(since, datetime):
+            conditions[f">={entity.cursor}"] = since.isoformat(timespec="seconds")
+        if conditions:
+            parameters["filter"] = conditions
+        return self._portal.call_list_fast(entity.method, parameters)["result"]
+
+
+def as_text(value: object) -> str | None:
+    """A value of an answer as text: empty texts are no value, lists and maps stay JSON."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Bitrix24Source]:
+    """Open the portal behind the webhook address of the setting `bitrix24_url`."""
+    if settings.bitrix24_url is None:
+        raise SourceError(
+            "bitrix24: no connection is configured. Set RETENTION_BITRIX24_URL=https://<portal>/rest/<user>/<code>/ "
+            f"(an inbound webhook) in {settings.home / 'retention.env'} or .env, or take bitrix24 out of "
+            f"RETENTION_SOURCES."
+        )
+    portal = _portal(settings.bitrix24_url.get_secret_value())
+    connection = duck_connect(settings.extensions)
+    try:
+        yield Bitrix24Source(portal, connection)
+    finally:
+        connection.close()
+
+
+def _portal(url: str) -> Any:
+    """The SDK's webhook client, with this project's waits.
+
+    The SDK writes https:// in front of every portal (an own test portal has http), gives up on a limit after a few
+    seconds, and only logs when a part of a batch failed, which would lose rows in silence. All its list functions go
+    through `call_method`, so that is the one place to change.
+    """
+    from b24pysdk import errors
+    from b24pysdk.api.callers import call
+    from b24pysdk.credentials import BitrixWebhook
+
+    parts = urlsplit(url)
+    token = re.fullmatch(r"/rest/(\d+/[^/]+)/?", parts.path)
+    if parts.scheme not in ("http", "https") or not parts.netloc or not token:
+        raise SourceError("bitrix24: RETENTION_BITRIX24_URL must look like https://<portal>/rest/<user>/<code>/")
+    base = f"{parts.scheme}://{parts.netloc}/rest/{token.group(1)}"
+
+    class Portal(BitrixWebhook):
+        def call_method(self, api_method: str, params: Any = None, **_: Any) -> Any:
+            slow_down, unreachable = iter(SLOW_DOWN_WAITS), iter(UNREACHABLE_WAITS)
+            while True:
+                try:
+                    # One attempt of the SDK each: the waits are counted here.
+                    answer = call(f"{base}/{api_method}.json", params=params, timeout=TIMEOUT_SECONDS, max_retries=1)
+                except (errors.BitrixAPIServiceUnavailable, errors.BitrixAPITooManyRequests) as error:
+                    failure, wait = error, next(slow_down, None)
+                except (errors.BitrixRequestError, errors.BitrixResponse500JSONDecodeError) as error:
+                    failure, wait = error, next(unreachable, None)
+                else:
+                    failed = answer["result"].get("result_error") if api_method == "batch" else None
+                    if not failed:
+                        return answer
+                    failure, wait = PartOfBatchFailed(failed), None
+                    if failure.is_slow_down:
+                        wait = next(slow_down, None)
+                if wait is None:
+                    raise failure
+                log.debug("%s: %s; again in %s s", api_method, type(failure).__name__, wait)
+                time.sleep(wait)
+
+    return Portal(domain=parts.netloc, webhook_token=token.group(1))
+
+
+class PartOfBatchFailed(RuntimeError):
+    """Commands of a batch failed while the batch itself was answered with 200."""
+
+    def __init__(self, failed: Any) -> None:
+        parts = list(failed.values() if isinstance(failed, dict) else failed)
+        codes = [str(part.get("error", part) if isinstance(part, dict) else part) for part in parts]
+        texts = [str(part.get("error_description", "")) for part in parts if isinstance(part, dict)]
+        self.is_slow_down = all(code.upper() in ("QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT") for code in codes)
+        super().__init__(f"{codes[0]} {texts[0] if texts else ''}".strip())
+
+
+@contextmanager
+def _told_apart(entity: Entity) -> Iterator[None]:
+    """Turn an error of the SDK into one that says what to do, without the webhook's code in it."""
+    from b24pysdk import errors
+
+    try:
+        yield
+    except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden) as error:
+        raise SourceError(
+            f"{entity.label}: the portal refuses the webhook: {scrub(str(error))}. Check that the webhook in "
+            f"RETENTION_BITRIX24_URL still exists and has the rights crm, user and department."
+        ) from None
+    except errors.BitrixRequestError as error:
+        raise SourceError(
+            f"{entity.label}: the portal does not answer: {scrub(str(error))}. Check RETENTION_BITRIX24_URL."
+        ) from None
+    except (errors.BitrixSDKException, PartOfBatchFailed) as error:
+        raise SourceError(f"{entity.label}: {scrub(str(error))}") from None
+
+
+def scrub(message: str) -> str:
+    """Take the secret part of webhook addresses out of a message."""
+    return re.sub(r"(/rest/)\d+/[^/\s'\"]+", r"\1***/***", message)[:600]

@@ -1,0 +1,35 @@
+"""What a source says about one of its tables: what is read, how its rows are told apart, how changes are found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+class SourceError(RuntimeError):
+    """A source cannot be read as it is now. The message names source, table and column, and says what to do."""
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One table of a source system, in the shape in which the source delivers it.
+
+    `columns`: column -> DuckDB type it is expected to have (used as it stands only while nothing has landed).
+    `key`: the columns that tell rows apart at the source.
+    `cursor`: the column that grows with every change; None = the table is small and read whole each time.
+    `overlap`: how far before the last seen cursor each read starts again, because rows are committed late.
+    `required`: columns that must be there; the others may be absent and are then NULL.
+    `origin`: the name of the table at the source, for messages.
+    """
+
+    source: str
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    cursor: str | None = None
+    overlap: timedelta | int | None = None
+    required: frozenset[str] = field(default_factory=frozenset)
+    origin: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.source}.{self.origin or self.name}"
