@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     superset_user: str | None = None
     superset_password: SecretStr | None = None
 
+    notify: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Who is told of failed tasks: email:<address>, slack, telegram:<chat id>; through Airflow's Connections.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -70,9 +75,9 @@ class Settings(BaseSettings):
         files = DotEnvSettingsSource(settings_cls, env_file=[DOTENV, home / "retention.env"])
         return init_settings, env_settings, files
 
-    @field_validator("sources", mode="before")
+    @field_validator("sources", "notify", mode="before")
     @classmethod
-    def _split_sources(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         return [name.strip().strip("\"'") for name in value.strip().strip("[]").split(",") if name.strip()]
@@ -86,6 +91,15 @@ class Settings(BaseSettings):
                 f"unknown source {', '.join(unknown) or '(none given)'}; known: {', '.join(KNOWN_SOURCES)}"
             )
         return list(dict.fromkeys(value))
+
+    @field_validator("notify")
+    @classmethod
+    def _known_channels(cls, value: list[str]) -> list[str]:
+        for channel in value:
+            kind, _, address = channel.partition(":")
+            if kind not in ("email", "slack", "telegram") or (kind == "email" and "@" not in address):
+                raise ValueError(f"unknown channel {channel!r}; known: email:<address>, slack, telegram:<chat id>")
+        return value
 
     @field_validator("home", "files_dir")
     @classmethod
