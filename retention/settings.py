@@ -57,7 +57,7 @@ class Settings(BaseSettings):
 
     notify: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="Who is told of failed tasks: email:<address>, slack, telegram:<chat id>; through Airflow's Connections.",
+        description="Who is told of failed tasks: email:<address>, slack, telegram:<chat id> (Airflow Connections).",
     )
 
     @classmethod
