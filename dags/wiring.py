@@ -1,0 +1,128 @@
+"""What the DAG files share: assets, the pool, retries, and how a failure is told.
+
+Nothing heavy is imported at the top: the DAG files are read again every few seconds. The work itself is in
+`retention/`, which knows nothing of Airflow, and is imported inside the tasks.
+"""
+
+import html
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Context, task
+
+from retention.settings import Settings, load_settings
+
+WRITER_POOL = "warehouse_writer"
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+# One asset per source system: "what has landed from it".
+LANDED = {source: Asset(f"landed_{source}") for source in ("bitrix24", "billing", "znuny", "files")}
+WAREHOUSE = Asset("warehouse")
+
+# A source system may be away for a moment: try again with growing pauses, for half an hour in all.
+PATIENT = {
+    "retries": 4,
+    "retry_delay": timedelta(minutes=2),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+}
+# Settings that an administrator may rather keep as an Airflow Connection. The connection wins when it exists.
+CONNECTIONS = {
+    "retention_billing": "billing_url",
+    "retention_znuny": "znuny_url",
+    "retention_bitrix24": "bitrix24_url",
+}
+
+
+def enabled_sources() -> list[str]:
+    """The sources this installation reads: they decide which DAGs exist and what a build waits for."""
+    return load_settings().sources
+
+
+def settings_now(**overrides: Any) -> Settings:
+    """The settings at run time of a task: the environment and the home's file, Airflow Connections on top."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    for connection_id, name in CONNECTIONS.items():
+        try:
+            connection = Connection.get(connection_id)
+        except AirflowNotFoundException:
+            continue
+        overrides.setdefault(name, _url(connection))
+    return load_settings(**overrides)
+
+
+def extraction(source: str, system: str, text: str) -> DAG | None:
+    """The hourly DAG that lands what one system changed; None when the installation does not read that system."""
+    if source not in enabled_sources():
+        return None
+
+    with DAG(
+        f"extract_{system}",
+        schedule="@hourly",
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        doc_md=text,
+        tags=["extract", source],
+        default_args={"on_failure_callback": tell_failure},
+    ) as dag:
+
+        @task(outlets=[LANDED[source]], execution_timeout=timedelta(hours=6), **PATIENT)
+        def extract() -> dict[str, int]:
+            from retention.extract import extract_source
+
+            return {landed.entity: landed.rows for landed in extract_source(settings_now(), source)}
+
+        extract()
+    return dag
+
+
+def tell_failure(context: Context) -> None:
+    """Tell the people of the setting `notify` that a task failed for good, and why.
+
+    A channel that does not work is logged and does not keep the others from being used.
+    """
+    instance = context["task_instance"]
+    reason = str(context.get("exception") or context.get("reason") or "no reason was given; see its log")
+    subject = f"{instance.dag_id}: {instance.task_id} failed"
+    body = f"{reason[:3000]}\nRun {context['run_id']}: {instance.log_url}"
+    for channel in load_settings().notify:
+        try:
+            _tell(channel, subject, body, context)
+        except Exception as error:
+            print(f"the failure could not be told by {channel.partition(':')[0]}: {type(error).__name__}")
+
+
+def _tell(channel: str, subject: str, body: str, context: Context) -> None:
+    kind, _, address = channel.partition(":")
+    # The texts are templates to Airflow: braces that came with an error message must not be run as one.
+    plain_subject, plain_body = (text.replace("{", "(").replace("}", ")") for text in (subject, body))
+    match kind:
+        case "email":
+            from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+            content = f"<pre>{html.escape(plain_body)}</pre>"
+            SmtpNotifier(to=address, subject=plain_subject, html_content=content)(context)
+        case "slack":
+            from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
+
+            SlackWebhookNotifier(text=f"*{plain_subject}*\n{plain_body}")(context)
+        case "telegram":
+            from airflow.providers.telegram.hooks.telegram import TelegramHook
+
+            text = f"<b>{html.escape(subject)}</b>\n{html.escape(body)}"
+            TelegramHook(chat_id=address or None).send_message({"text": text})
+        case _:
+            raise ValueError(f"unknown channel {kind}")
+
+
+def _url(connection: Any) -> str:
+    url = connection.get_uri()
+    # Airflow writes the type as its own name for it; an HTTP connection carries the real scheme inside.
+    if url.startswith("postgres://"):
+        return "postgresql://" + url.removeprefix("postgres://")
+    if connection.conn_type == "http" and connection.host:
+        return connection.host if "://" in connection.host else f"https://{connection.host}"
+    return url
