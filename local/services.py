@@ -33,7 +33,7 @@ def up(stack: Stack, say: Say, *, demo: bool = False, clients: int | None = None
     """Start everything that does not run yet. With `demo` the demo company is made first, once."""
     for remark in stack.prepare(demo=demo):
         say(remark)
-    if not all(map(stack.alive, _components(stack))):
+    if not all(map(stack.alive, components(stack))):
         say(f"starting in {stack.home}")
     server = postgres.Server(stack.port("postgres"), stack.values["LOCAL_POSTGRES_PASSWORD"])
     if postgres.start(stack.home / "postgres", server, run=stack.run, log=stack.log(postgres.NAME)):
@@ -69,7 +69,8 @@ def stop(stack: Stack, say: Say) -> None:
     say(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
-def _components(stack: Stack) -> list[str]:
+def components(stack: Stack) -> list[str]:
+    """Names of the processes that this stack consists of."""
     return [name for name in COMPONENTS if name != BITRIX24 or stack.is_demo]
 
 
