@@ -69,7 +69,8 @@ FEATURE_FLAGS = {
     "DRILL_TO_DETAIL": True,
     "DRILL_BY": True,
 }
-# The published file is swapped under a running Superset and answers in milliseconds: a cache would only show old numbers.
+# The published file is swapped under a running Superset and answers in milliseconds: a cache would only show old
+# numbers.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 ROW_LIMIT = 50_000

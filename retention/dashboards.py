@@ -1,12 +1,13 @@
 """Pushes the assets under dashboards/ into Superset, and makes its roles.
 
-The YAML files hold what does not change between machines. At push time three things are filled in: the folder of the
-published files, the columns of each dataset with the texts that dbt keeps for them, and the number that Superset gave to
-a chart that another chart refers to.
+The YAML files hold what does not change between machines. At push time three things are filled in: the folder of
+the published files, the columns of each dataset with the texts that dbt keeps for them, and the number that Superset
+gave to a chart that another chart refers to.
 """
 
 import copy
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterable
@@ -58,6 +59,8 @@ LOOK: frozenset[Permission] = frozenset(
         ("can_this_form_get", "ResetMyPasswordView"),
         ("can_this_form_post", "ResetMyPasswordView"),
         ("can_recent_activity", "Log"),
+        ("can_log", "Superset"),
+        ("can_read", "SecurityRestApi"),
         ("can_csv", "Superset"),
         ("menu_access", "Dashboards"),
     }
@@ -113,15 +116,8 @@ def push(settings: Settings, assets: Path = ASSETS) -> list[str]:
     raw = read_assets(assets)
     client = _Client(settings.superset_url, settings.superset_user, settings.superset_password.get_secret_value())
 
-    wanted = chart_references(raw)
-    known = client.chart_ids(wanted)
-    client.import_assets(_zip(fill_in(raw, settings, marts, known)))
-    if set(known) != wanted:
-        # Superset numbers charts as they arrive: what refers to a new one can only be filled in afterwards.
-        known = client.chart_ids(wanted)
-        if missing := wanted - set(known):
-            raise DashboardsError(f"Charts are referred to but not in {assets}/charts: {', '.join(sorted(missing))}.")
-        client.import_assets(_zip(fill_in(raw, settings, marts, known)))
+    client.import_assets(_zip(fill_in(raw, settings, marts)))
+    _restore_layers(client, raw)
     client.make_roles(ROLES)
     return sorted(asset["dashboard_title"] for path, asset in raw.items() if path.startswith("dashboards/"))
 
@@ -167,16 +163,10 @@ def _alias(model: Path) -> str | None:
     return found.group(1) if found else None
 
 
-def chart_references(assets: Assets) -> set[str]:
-    """The uuids of the charts that other charts refer to by number (layers of dated events)."""
-    return {match["uuid"] for text in _texts(assets) if (match := CHART_ID.match(text))}
-
-
-def fill_in(assets: Assets, settings: Settings, marts: dict[str, Mart], chart_ids: dict[str, int]) -> Assets:
+def fill_in(assets: Assets, settings: Settings, marts: dict[str, Mart]) -> Assets:
     """Give the assets as Superset is to receive them.
 
-    Layers that refer to a chart without a number yet are left out. Raises DashboardsError for a dataset whose mart
-    dbt does not describe.
+    Raises DashboardsError for a dataset whose mart dbt does not describe, or that names a column it does not have.
     """
     filled: Assets = {}
     for path, raw in assets.items():
@@ -185,8 +175,6 @@ def fill_in(assets: Assets, settings: Settings, marts: dict[str, Mart], chart_id
             asset["sqlalchemy_uri"] = asset["sqlalchemy_uri"].replace(PUBLISHED, str(settings.published))
         elif path.startswith("datasets/"):
             _fill_dataset(path, asset, marts)
-        elif path.startswith("charts/"):
-            _fill_layers(asset["params"], chart_ids)
         filled[path] = asset
     return filled
 
@@ -197,7 +185,7 @@ def _fill_dataset(path: str, dataset: dict[str, Any], marts: dict[str, Mart]) ->
         if dataset.get("sql"):
             return
         raise DashboardsError(
-            f"{path} reads the mart {dataset['table_name']}, which no YAML file under dbt_project/models/marts describes."
+            f"{path} reads the mart {dataset['table_name']}, which no YAML file of dbt_project/models/marts describes."
         )
     if dataset.get("description") == DBT_TEXT:
         dataset["description"] = mart.description
@@ -222,16 +210,19 @@ def _fill_dataset(path: str, dataset: dict[str, Any], marts: dict[str, Mart]) ->
     dataset["columns"] = columns + list(said.values())
 
 
-def _fill_layers(params: dict[str, Any], chart_ids: dict[str, int]) -> None:
-    layers = []
-    for layer in params.get("annotation_layers") or []:
-        if match := CHART_ID.match(str(layer.get("value", ""))):
-            if match["uuid"] not in chart_ids:
-                continue
-            layer["value"] = chart_ids[match["uuid"]]
-        layers.append(layer)
-    if "annotation_layers" in params:
-        params["annotation_layers"] = layers
+def _restore_layers(client: "_Client", assets: Assets) -> None:
+    # The import drops every layer that is not a formula, because such a layer names a chart by its number, which
+    # differs between installations. So the layers are put back afterwards, with the number of this installation.
+    for path, chart in assets.items():
+        layers = path.startswith("charts/") and chart["params"].get("annotation_layers")
+        if not layers:
+            continue
+        filled = []
+        for layer in layers:
+            match = CHART_ID.match(str(layer["value"]))
+            filled.append({**layer, "value": client.chart(match["uuid"])["id"]} if match else layer)
+        stored = client.chart(chart["uuid"])
+        client.update_chart(stored["id"], {**json.loads(stored["params"]), "annotation_layers": filled})
 
 
 def _zip(assets: Assets) -> bytes:
@@ -257,21 +248,22 @@ class _Client:
         )
         if answer.status_code == 401:
             raise DashboardsError(
-                f"Superset at {self.url} refuses the login of {user!r}: RETENTION_SUPERSET_PASSWORD must be the password "
-                "that `superset fab create-admin` was given (`superset fab reset-password` sets a new one)."
+                f"Superset at {self.url} refuses the login of {user!r}: RETENTION_SUPERSET_PASSWORD must be the "
+                "password that `superset fab create-admin` was given (`superset fab reset-password` sets a new one)."
             )
         self.session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         token = self._call("GET", "/api/v1/security/csrf_token/").json()["result"]
         self.session.headers.update({"X-CSRFToken": token, "Referer": self.url})
 
-    def chart_ids(self, uuids: Iterable[str]) -> dict[str, int]:
-        """uuid → number, of those that Superset has."""
-        found = {}
-        for uuid in uuids:
-            answer = self._call("GET", f"/api/v1/chart/{uuid}", allowed=(404,))
-            if answer.status_code == 200:
-                found[uuid] = int(answer.json()["result"]["id"])
-        return found
+    def chart(self, uuid: str) -> dict[str, Any]:
+        """What Superset stores of a chart; raises DashboardsError when it has none of that uuid."""
+        answer = self._call("GET", f"/api/v1/chart/{uuid}", allowed=(404,))
+        if answer.status_code == 404:
+            raise DashboardsError(f"A chart refers to the chart {uuid}, which is not among dashboards/charts/.")
+        return answer.json()["result"]
+
+    def update_chart(self, number: int, params: dict[str, Any]) -> None:
+        self._call("PUT", f"/api/v1/chart/{number}", json={"params": json.dumps(params)})
 
     def import_assets(self, bundle: bytes) -> None:
         self._call("POST", "/api/v1/assets/import/", files={"bundle": ("assets.zip", bundle, "application/zip")})
@@ -338,17 +330,6 @@ def _reasons(answer: requests.Response) -> str:
         extra = {name: text for name, text in error.get("extra", {}).items() if name != "issue_codes"}
         lines.append(f"{error.get('message', '')} {extra or ''}".strip())
     return "; ".join(lines) or str(content.get("message", content))[:500]
-
-
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
 
 
 def _one_line(text: str) -> str:
