@@ -60,7 +60,7 @@ class Build:
         path = _record(settings)
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        os.replace(temporary, path)
+        temporary.replace(path)
 
     def mark(self, settings: Settings, stage: str) -> None:
         """Record that a stage finished."""
@@ -76,8 +76,8 @@ def current_build(settings: Settings, build_id: str | None = None) -> Build:
         raise BuildError(f"No build has been prepared in {settings.build_dir}: start with `retention build`.") from None
     if build_id and build.build_id != build_id:
         raise BuildError(
-            f"The private build file belongs to build {build.build_id} by now, not to {build_id}: another run has started "
-            f"meanwhile. Nothing was published; start this run again from its first step."
+            f"The private build file belongs to build {build.build_id} by now, not to {build_id}: another run has "
+            f"started meanwhile. Nothing was published; start this run again from its first step."
         )
     return build
 
@@ -245,8 +245,8 @@ def dbt_command(settings: Settings, build: Build, stage: str) -> list[str]:
         "--no-send-anonymous-usage-stats",
         "build",
         *STAGES[stage],
-        # Unit tests check the code and belong to its tests; data tests check this data. A data test that also reads
-        # models of a later stage has to wait for that stage.
+        # Unit tests check the code and belong to its tests; data tests check this data. One that also reads models of
+        # a later stage has to wait for that stage.
         *("--exclude-resource-type", "unit_test"),
         *("--indirect-selection", "cautious"),
         *("--vars", json.dumps({name: value for name, value in given.items() if value is not None}, default=str)),

@@ -1,8 +1,8 @@
 """A SQLAlchemy dialect `duckdb_buffered`, under which Great Expectations can read DuckDB.
 
-Great Expectations reads the rows of a result after it has given the connection back to the pool, when a DuckDB connection has
-already forgotten them: through plain `duckdb://` most expectations raise. Here each result is fetched when it is executed.
-That stays small, because expectations ask for counts and for a handful of samples.
+Great Expectations reads the rows of a result after it has given the connection back to the pool, when a DuckDB
+connection has already forgotten them: through plain `duckdb://` most expectations raise. Here each result is fetched
+when it is executed. That stays small, because expectations ask for counts and for a handful of samples.
 """
 
 from typing import Any

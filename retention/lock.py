@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retention.settings import Settings
 
-# A process may enter again what it already holds: a run holds the lock over all of its steps, each of which takes it too.
+# A process may enter again what it already holds: a run holds the lock over all of its steps, and each takes it too.
 _held: dict[Path, int] = {}
 
 

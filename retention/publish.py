@@ -50,7 +50,7 @@ def current_id(settings: Settings) -> str | None:
     link = settings.published_file
     if not link.is_symlink() or not link.exists():
         return None
-    return Path(os.readlink(link)).stem.removeprefix("retention_")
+    return link.readlink().stem.removeprefix("retention_")
 
 
 def builds(settings: Settings) -> list[Published]:
@@ -196,7 +196,7 @@ def _copy(settings: Settings, build: Build, schema: str, final: Path, published_
     finally:
         os.umask(previous_mask)
     _fsync(temporary)
-    os.replace(temporary, final)
+    temporary.replace(final)
     _fsync(final.parent)
     return final
 
@@ -244,7 +244,7 @@ def _point(link: Path, target: Path) -> None:
     temporary = link.with_name(TEMPORARY + link.name)
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target.name)
-    os.replace(temporary, link)
+    temporary.replace(link)
     _fsync(link.parent)
 
 
@@ -259,7 +259,7 @@ def _prune(settings: Settings) -> None:
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(TEMPORARY + path.name)
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _fsync(path: Path) -> None:

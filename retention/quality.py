@@ -14,8 +14,8 @@ import duckdb
 import yaml
 
 from retention import gx_duckdb, quality_docs
-from retention.build import GATE_PASSED, Build, current_build
-from retention.duck import connect, literal, quote
+from retention.build import GATE_PASSED, current_build
+from retention.duck import connect, quote
 from retention.lock import writer_lock
 from retention.settings import Settings
 
@@ -86,7 +86,7 @@ class GateError(RuntimeError):
 
 
 def load_suites(folder: Path, boundary: str, variables: dict[str, Any]) -> list[Suite]:
-    """Read the suites `<boundary>_*.yml` of a folder. `{name}` in a query or in words becomes the value of a variable."""
+    """Read the suites `<boundary>_*.yml` of a folder. `{name}` in a query or in words becomes a variable's value."""
     return [_read_suite(path, variables) for path in sorted(folder.glob(f"{boundary}_*.yml"))]
 
 
@@ -165,12 +165,9 @@ def run_suites(database: Path, suites: list[Suite]) -> list[Outcome]:
     if not suites:
         return []
     with duckdb.connect(str(database), read_only=True) as connection:
-        present = {
-            (schema, table): None
-            for schema, table in connection.execute(
-                "select table_schema, table_name from information_schema.tables"
-            ).fetchall()
-        }
+        present = dict.fromkeys(
+            connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
+        )
     here = [suite for suite in suites if (suite.schema, suite.table) in present]
     validated = _validate(database, here)
     outcomes = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import groupby
@@ -45,7 +44,7 @@ def write(settings: Settings, boundary: str, build: Build, outcomes: list[Outcom
     path = settings.quality / f"{boundary}.html"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
     return path
 
 

@@ -1,0 +1,319 @@
+"""`retention …`: the pipeline without Airflow. Exit status 0, or 1 with the reason in one paragraph on stderr."""
+
+import functools
+import json
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from retention import build, landing, pipeline, publish
+from retention.duck import connect, quote
+from retention.settings import KNOWN_SOURCES, Settings, load_settings
+
+app = typer.Typer(
+    help="Land, build, check and publish the retention warehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of everything made at run time [default: var/ of the checkout].")
+]
+Files = Annotated[
+    Path | None,
+    typer.Option("--files", help="Folder of canonical CSV or Parquet files to read instead of the systems."),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Data is complete for every day before this one."),
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override a variable of dbt_project.yml.")
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="NAME", help=f"Only these sources ({', '.join(KNOWN_SOURCES)}); may be repeated."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
+
+
+# ------------------------------------------------------------------------------------------------- options to settings
+
+
+def settings_of(
+    home: Path | None,
+    *,
+    files: Path | None = None,
+    as_of: datetime | None = None,
+    sets: list[str] | None = None,
+    sources: list[str] | None = None,
+) -> Settings:
+    """Settings of a home with the options of a command. Raises ValidationError or BuildError."""
+    chosen = list(sources or [])
+    if files is not None and "files" not in chosen:
+        chosen.append("files")
+    settings = load_settings(home, files_dir=files, as_of=as_of.date() if as_of else None, sources=chosen or None)
+    if not sets:
+        return settings
+    overrides = parse_sets(sets, build.project_vars(settings))
+    # Read anew instead of copied, so that an override is validated like any other setting.
+    return load_settings(
+        settings.home,
+        files_dir=settings.files_dir,
+        as_of=settings.as_of,
+        sources=settings.sources,
+        vars={**settings.vars, **overrides},
+    )
+
+
+def parse_sets(sets: list[str], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Turn `["lapse_days=60"]` into `{"lapse_days": 60}`, typed like the default. Raises BuildError."""
+    parsed = {}
+    for item in sets:
+        name, equals, text = item.partition("=")
+        name = name.strip()
+        if not equals or name not in defaults:
+            raise build.BuildError(
+                f"--set {item}: {'unknown variable' if equals else 'write it as NAME=VALUE'}. "
+                f"Known variables are: {', '.join(sorted(defaults))}."
+            )
+        parsed[name] = _typed(name, text.strip(), defaults[name])
+    return parsed
+
+
+def _typed(name: str, text: str, default: Any) -> Any:
+    """Read a value: whole number, number, day, list or text, as the variable asks."""
+    if text.lower() in ("", "null"):
+        if default is None:
+            return None
+        raise build.BuildError(f"--set {name}: it cannot be empty; the default is {default}.")
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if name.endswith("_on"):
+            return date.fromisoformat(text).isoformat()
+        if isinstance(default, int):
+            return _not_negative(int(text))
+        if isinstance(default, float) or name in ("quarantine_limit", "margin_share"):
+            share = _not_negative(float(text))
+            return share if share <= 1 else _reject()
+        if isinstance(default, list | dict):
+            value = json.loads(text)
+            return value if isinstance(value, type(default)) else _reject()
+    except (ValueError, KeyError):
+        kinds = {bool: "true or false", int: "a whole number of 0 or more", float: "a number between 0 and 1"}
+        kind = (
+            "a day such as 2024-01-31" if name.endswith("_on") else kinds.get(type(default), "a number between 0 and 1")
+        )
+        kind = f"JSON like {json.dumps(default)}" if isinstance(default, list | dict) else kind
+        raise build.BuildError(f"--set {name}={text}: it must be {kind}.") from None
+    return text
+
+
+def _not_negative(number: Any) -> Any:
+    return number if number >= 0 else _reject()
+
+
+def _reject() -> NoReturn:
+    raise ValueError
+
+
+# ------------------------------------------------------------------------------------------------------------ errors
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors come out as one paragraph, and which takes its children along when it is stopped."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, debug: bool = False, **kwargs: Any) -> None:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("retention").setLevel(logging.WARNING)
+        # Without this, SIGTERM would end Python on the spot, before the child processes are told.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        try:
+            function(*args, debug=debug, **kwargs)
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            _fail("stopped")
+        except ValidationError as error:
+            if debug:
+                raise
+            _fail(
+                "; ".join(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+            )
+        except RuntimeError as error:  # every error of this package is one, and says what to do
+            if debug:
+                raise
+            _fail(str(error))
+        except OSError as error:
+            if debug:
+                raise
+            _fail(f"{error.strerror or error} ({error.filename or 'no file'})")
+        except Exception as error:
+            if debug:
+                raise
+            _fail(f"{type(error).__name__}: {error}. This was not expected: --debug shows where it came from.")
+
+    return wrapped
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"retention: {message}", err=True)
+    raise typer.Exit(1)
+
+
+# ---------------------------------------------------------------------------------------------------------- commands
+
+
+@app.command()
+@_command
+def run(
+    files: Files = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    sets: Sets = None,
+    source: Sources = None,
+    debug: Debug = False,
+) -> None:
+    """Land what changed, build, check and publish."""
+    settings = settings_of(home, files=files, as_of=as_of, sets=sets, sources=source)
+    _report(settings, pipeline.run(settings, pipeline.stopwatch(typer.echo)))
+
+
+@app.command()
+@_command
+def extract(
+    files: Files = None, as_of: AsOf = None, home: Home = None, source: Sources = None, debug: Debug = False
+) -> None:
+    """Land what changed at the sources since the last time."""
+    settings = settings_of(home, files=files, as_of=as_of, sources=source)
+    pipeline.extract(settings, settings.sources, pipeline.stopwatch(typer.echo))
+
+
+@app.command()
+@_command
+def reconcile(
+    files: Files = None, as_of: AsOf = None, home: Home = None, source: Sources = None, debug: Debug = False
+) -> None:
+    """Find what was deleted at the sources, and what was missed."""
+    settings = settings_of(home, files=files, as_of=as_of, sources=source)
+    pipeline.reconcile(settings, settings.sources, pipeline.stopwatch(typer.echo))
+
+
+@app.command("build")
+@_command
+def build_command(
+    files: Files = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    sets: Sets = None,
+    source: Sources = None,
+    debug: Debug = False,
+) -> None:
+    """Build from what has landed already, check and publish."""
+    settings = settings_of(home, files=files, as_of=as_of, sets=sets, sources=source)
+    _report(settings, pipeline.build_and_publish(settings, pipeline.stopwatch(typer.echo)))
+
+
+@app.command()
+@_command
+def rollback(
+    build_id: Annotated[
+        str | None, typer.Argument(help="The build to point readers at [default: the one before the current].")
+    ] = None,
+    home: Home = None,
+    debug: Debug = False,
+) -> None:
+    """Point readers back at an earlier build (or, with its id, forward again)."""
+    published = publish.rollback(settings_of(home), build_id)
+    typer.echo(f"Readers see build {published.build_id} now (data up to {published.as_of}).")
+
+
+@app.command()
+@_command
+def status(home: Home = None, debug: Debug = False) -> None:
+    """Show what is published, what is kept and how far the sources have landed."""
+    settings = settings_of(home)
+    typer.echo(f"Home     {settings.home}")
+    kept = publish.builds(settings)
+    typer.echo("Builds   " + ("" if kept else "none published yet: run `retention run`"))
+    for published in reversed(kept):
+        mark = "*" if published.is_current else " "
+        when = published.published_at.astimezone(settings.zone)
+        typer.echo(f"       {mark} {published.build_id}  data up to {published.as_of}  published {when:%Y-%m-%d %H:%M}")
+    typer.echo("Sources")
+    for name in settings.sources:
+        covered = landing.complete_until(settings, name)
+        typer.echo(
+            f"         {name}: {f'complete for every day before {covered}' if covered else 'nothing landed yet'}"
+        )
+
+
+@app.command()
+@_command
+def check(
+    files: Annotated[Path, typer.Option("--files", help="Folder of canonical CSV or Parquet files.")],
+    sets: Sets = None,
+    debug: Debug = False,
+) -> None:
+    """Try a folder of files in a place of its own: lists what is wrong with it and publishes nothing."""
+    with tempfile.TemporaryDirectory(prefix="retention-check-") as home:
+        settings = settings_of(Path(home), files=files, sets=sets, sources=["files"])
+        build.effective_vars(settings)
+        build.seed_files(settings)
+        pipeline.extract(settings, ["files"], lambda text: None)
+        build.prepare(settings)
+        build.run_dbt(settings, "seed")
+        build.run_dbt(settings, "staging")
+        problems = _quarantined(settings)
+    if not problems:
+        typer.echo(f"{files}: every row is valid.")
+        return
+    for problem in problems:
+        typer.echo(problem)
+    raise typer.Exit(1)
+
+
+def _quarantined(settings: Settings) -> list[str]:
+    """One line per entity and rule that rows of the private build break."""
+    with connect(settings.extensions, settings.build_file, read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'quarantine' order by 1"
+        ).fetchall()
+        lines = []
+        for (entity,) in tables:
+            rows = connection.execute(
+                "select rule, count(*), list(row_key order by row_key)[1:5] "
+                f"from quarantine.{quote(entity)} group by 1 order by 1"
+            ).fetchall()
+            lines += [f"{entity}: {rule}: {count} rows, for example {', '.join(keys)}" for rule, count, keys in rows]
+    return lines
+
+
+def _report(settings: Settings, result: pipeline.Result) -> None:
+    if not result.is_new:
+        return
+    with connect(settings.extensions, settings.published_file, read_only=True) as connection:
+        tables, rows = connection.execute(
+            "select count(*), sum(estimated_size) from duckdb_tables() where schema_name = 'marts'"
+        ).fetchone() or (0, 0)
+    typer.echo(
+        f"Published build {result.published.build_id}: {tables} marts with {int(rows or 0):,} rows, data up to "
+        f"{result.published.as_of}.\n{settings.published_file}"
+    )
+
+
+if __name__ == "__main__":
+    with suppress(BrokenPipeError):
+        app()
