@@ -1,0 +1,90 @@
+{# What the staging models of the source systems share. #}
+
+{#
+    The newest landed version of each key. A lookup table must be reduced to it before it is joined: joined as it landed, every version of
+    a renamed queue would double the tickets in it.
+    Example: {{ latest_landed(source('landing', 'znuny__queue'), ['id']) }}
+#}
+{% macro latest_landed(relation, key) %}
+    select ranked.*
+    from (
+        select
+            landed.*,
+            row_number() over (
+                partition by {{ key | join(', ') }} order by landed._load_id desc, landed._row_number desc
+            ) as _rank
+        from {{ relation }} as landed
+    ) as ranked
+    where ranked._rank = 1
+{% endmacro %}
+
+
+{# A system's own codes as canonical ones. A code that is not listed passes as it is and is quarantined as unknown_code. #}
+{% macro coded(column, codes) -%}
+    case {{ column }}
+    {%- for code, canonical in codes.items() %} when '{{ code }}' then {{ "'" ~ canonical ~ "'" if canonical is not none else 'null' }}{% endfor %}
+    else {{ column }} end
+{%- endmacro %}
+
+
+{# A naive timestamp of Znuny as an instant. #}
+{% macro znuny_instant(column) -%} {{ return(adapter.dispatch('instant_in_zone')(column, var('znuny_timezone', 'UTC'))) }} {%- endmacro %}
+{% macro default__instant_in_zone(column, zone) -%} timezone('{{ zone }}', {{ column }}) {%- endmacro %}
+
+
+{#
+    A date-time of Bitrix24 as ISO text. Mostly it is that already (2023-08-24T13:19:39+03:00); some methods write 24.08.2023 13:19:39,
+    without a zone, which the canonical layer reads in the company's zone.
+#}
+{% macro bitrix24_instant(column) -%}
+    case
+        when {{ column }} like '__.__.____%'
+            then concat(
+                substr({{ column }}, 7, 4), '-', substr({{ column }}, 4, 2), '-', substr({{ column }}, 1, 2), substr({{ column }}, 11)
+            )
+        else {{ column }}
+    end
+{%- endmacro %}
+
+
+{# A day of Bitrix24 as ISO text. Days come as the midnight of the server in the zone of the reader: the day is what is written first. #}
+{% macro bitrix24_day(column) -%} substr({{ bitrix24_instant(column) }}, 1, 10) {%- endmacro %}
+
+
+{# A yes or no of Bitrix24 (Y/N, 1/0, true/false) as true or false; anything else passes as it is. #}
+{% macro bitrix24_flag(column) -%}
+    case
+        when upper({{ column }}) in ('Y', '1', 'TRUE') then 'true'
+        when upper({{ column }}) in ('N', '0', 'FALSE') then 'false'
+        else {{ column }}
+    end
+{%- endmacro %}
+
+
+{# A reference to another item; Bitrix24 writes 0 for none. #}
+{% macro bitrix24_reference(column) -%} nullif({{ column }}, '0') {%- endmacro %}
+
+
+{# The options of the portal's list field "reason", by their number in the portal, as reason codes. #}
+{% macro bitrix24_reasons() %}
+    {% do return({
+        '61': 'unresponsive_support',
+        '62': 'price_and_fees',
+        '63': 'ignored_feedback',
+        '64': 'broken_promises',
+        '65': 'rigid_policy',
+        '66': 'impersonal_treatment',
+        '67': 'quality',
+        '68': 'privacy',
+        '69': 'not_adapting',
+        '70': 'rude_communication',
+        '71': 'untrained_staff',
+        '72': 'outage_miscommunication',
+        '73': 'over_selling',
+        '74': 'too_many_contacts',
+        '75': 'contradictory_information',
+        '76': 'competitor_offer',
+        '77': 'business_closed',
+        '78': 'other',
+    }) %}
+{% endmacro %}
