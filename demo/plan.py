@@ -1,0 +1,75 @@
+"""Builds the whole company, past and future, from a seed."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo import billing, crm, service
+from demo.billing import SpellMoney
+from demo.company import Company, found
+from demo.life import Life, live
+from demo.model import Book
+
+VERSION = 1
+"""Raise it when the generator changes: a plan on disk made by another version is made anew."""
+
+
+@dataclass
+class Plan:
+    """The company, the lives of its clients, what carries each spell, and every fact the systems will ever show."""
+
+    seed: int
+    clients: int
+    company: Company
+    lives: list[Life]
+    money: list[list[SpellMoney]]
+    book: Book
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the garbage collector, which would look through half a million live rows again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def build(seed: int, clients: int, tell: Callable[[str], None] = lambda message: None) -> Plan:
+    """Draw the company. The same seed and number of clients give the same facts, whatever the day."""
+    book = Book()
+    company = found(seed, clients, book)
+    crm.plan_fixes(book)
+    lives, money = [], []
+    for place, client in enumerate(company.clients):
+        life = live(company, client)
+        money.append(billing.bill(company, life, book))
+        service.serve(company, life, book)
+        crm.manage(company, life, book)
+        lives.append(life)
+        if place % 500 == 499:
+            tell(f"drew {place + 1} of {len(company.clients)} clients")
+    book.count_up()
+    return Plan(seed, clients, company, lives, money, book)
+
+
+def load_or_build(folder: Path, seed: int, clients: int, tell: Callable[[str], None] = lambda message: None) -> Plan:
+    """The plan kept in a folder, or a new one, then kept there."""
+    path = folder / f"plan_{VERSION}_{seed}_{clients}.pickle"
+    if path.exists():
+        with path.open("rb") as file, _undisturbed():
+            return pickle.load(file)
+    with _undisturbed():
+        plan = build(seed, clients, tell)
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            pickle.dump(plan, file, protocol=pickle.HIGHEST_PROTOCOL)
+    unfinished.replace(path)
+    return plan
