@@ -365,12 +365,12 @@ def spells_of(client: Client, config: Config) -> list[Spell]:
     for request in client.requests:
         if not request.is_release:
             continue
-        # AMBIGUOUS: "still in" is read as: in the spell on the day of asking and on the day of completion, both by
-        # the half-open interval. (The exit rule below says started_on <= requested_on <= ended_on; the two differ
-        # only for a request on the day of a dismissal or closing that is also the start of the next spell.)
-        for spell in without_releases:
-            if spell.contains(request.requested_on) and spell.contains(request.completed_on):
-                cuts.append(Cut(request.completed_at, request.completed_on, request.requested_on))
+        # AMBIGUOUS: "the spell in which it was asked" is the first with started_on <= requested_on <= ended_on, the
+        # same words as in the exit rule. (A request on the day of a dismissal that is also the start of the next spell
+        # belongs to the dismissed one; else it could cut a spell whose exit it does not name.) "Still in" is half-open.
+        asked_in = next((each for each in without_releases if each.start <= request.requested_on <= each.end), None)
+        if asked_in is not None and asked_in.contains(request.completed_on):
+            cuts.append(Cut(request.completed_at, request.completed_on, request.requested_on))
 
     spells = join(covers_of(client, cuts, config), cuts, config)
     for spell, request in named_releases(client, spells, config).items():

@@ -1,0 +1,73 @@
+"""The companies on which the product is compared with the reference: nasty ones, under different vars."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tests.reference.nasty import Nasty
+from tests.reference.reading import Config
+
+
+@dataclass(frozen=True)
+class Case:
+    """One company and the vars that it is read with. `vars` are overrides by the names of the definitions page."""
+
+    name: str
+    seed: int
+    as_of: date
+    clients: int
+    vars: dict[str, Any]
+
+    def write(self, folder: Path) -> Path:
+        return (
+            Nasty(
+                self.seed,
+                self.as_of,
+                clients=self.clients,
+                zone=self.vars.get("company_timezone", "Europe/Moscow"),
+                currency=self.vars.get("company_currency", "RUB"),
+                lapse_days=self.vars.get("lapse_days", 90),
+            )
+            .build()
+            .write(folder)
+        )
+
+    def config(self) -> Config:
+        given = dict(self.vars)
+        if "history_starts_on" in given:
+            given["history_starts_on"] = date.fromisoformat(given["history_starts_on"])
+        return Config(self.as_of, **given)
+
+
+CASES = [
+    Case("defaults on the first of a month", 11, date(2025, 3, 1), 250, {}),
+    Case(
+        "short lapse and grace in Berlin, in euros",
+        2,
+        date(2024, 11, 15),
+        120,
+        {
+            "lapse_days": 30,
+            "grace_days": 3,
+            "obstruction_days": 5,
+            "refund_window_days": 10,
+            "min_at_risk": 1,
+            "company_timezone": "Europe/Berlin",
+            "company_currency": "EUR",
+        },
+    ),
+    Case(
+        "no grace and a history that starts late in New York, in dollars",
+        3,
+        date(2025, 1, 1),
+        120,
+        {
+            "grace_days": 0,
+            "min_at_risk": 3,
+            "history_starts_on": "2023-02-15",
+            "company_timezone": "America/New_York",
+            "company_currency": "USD",
+        },
+    ),
+]
