@@ -160,22 +160,17 @@ select
     judged._source as source,
     judged._load_id as load_id,
     judged._row_number as row_number,
-    {{ dbt.concat(row_key(spec['key'])) }} as row_key,
+    {{ row_key(spec['key']) }} as row_key,
     judged._row_json as row_json
 from {{ ref('stg_judged__' ~ entity) }} as judged
 where judged._rule is not null and {{ is_present('judged', entity) }}
 {% endmacro %}
 
 
-{# The parts of a row's key as one readable text: `key` or `key/part`. #}
-{% macro row_key(keys) %}
-    {% set parts = [] %}
-    {% for key in keys %}
-        {% do parts.append("coalesce(judged._text_" ~ key ~ ", '')") %}
-        {% if not loop.last %}{% do parts.append("'/'") %}{% endif %}
-    {% endfor %}
-    {% do return(parts if parts | length > 1 else parts + ["''"]) %}
-{% endmacro %}
+{# The parts of a row's key as one readable text: `key`, or `key/part`. #}
+{% macro row_key(keys) -%}
+    {%- for key in keys %}coalesce(judged._text_{{ key }}, ''){{ " || '/' || " if not loop.last }}{% endfor -%}
+{%- endmacro %}
 
 
 {# True for rows of the present state: not delivered anew since, and for whole-file deliveries part of the latest one. #}

@@ -5,15 +5,13 @@
 
 
 {# The company's day on which an instant falls. #}
-{% macro local_date(instant) -%} {{ return(adapter.dispatch('local_date')(instant)) }} {%- endmacro %}
-{% macro default__local_date(instant) -%}
+{% macro local_date(instant) -%}
     cast(timezone('{{ var("company_timezone") }}', {{ instant }}) as date)
 {%- endmacro %}
 
 
 {# A text read as an instant: with a zone as written, without one in the company's zone. NULL when it cannot be read. #}
-{% macro read_timestamp(text) -%} {{ return(adapter.dispatch('read_timestamp')(text)) }} {%- endmacro %}
-{% macro default__read_timestamp(text) -%}
+{% macro read_timestamp(text) -%}
     case
         when regexp_matches({{ text }}, ':[0-9.]+ ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)$') then try_cast({{ text }} as timestamptz)
         else timezone('{{ var("company_timezone") }}', try_cast({{ text }} as timestamp))
@@ -22,8 +20,7 @@
 
 
 {# Columns of text as one JSON object. #}
-{% macro row_as_json(columns) -%} {{ return(adapter.dispatch('row_as_json')(columns)) }} {%- endmacro %}
-{% macro default__row_as_json(columns) -%}
+{% macro row_as_json(columns) -%}
     cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)
 {%- endmacro %}
 

@@ -28,8 +28,7 @@
 
 
 {# A naive timestamp of Znuny as an instant. #}
-{% macro znuny_instant(column) -%} {{ return(adapter.dispatch('instant_in_zone')(column, var('znuny_timezone', 'UTC'))) }} {%- endmacro %}
-{% macro default__instant_in_zone(column, zone) -%} timezone('{{ zone }}', {{ column }}) {%- endmacro %}
+{% macro znuny_instant(column) -%} timezone('{{ var("znuny_timezone", "UTC") }}', {{ column }}) {%- endmacro %}
 
 
 {#
