@@ -3,4 +3,4 @@ select
     full_name,
     {{ as_of() }} as as_of
 from {{ ref('stg_canonical__employees') }}
-qualify row_number() over (partition by employee_key order by updated_at desc nulls last, source) = 1
+qualify row_number() over (partition by employee_key order by updated_at desc nulls last, source asc) = 1

@@ -16,7 +16,7 @@ final as (
     where
         valid_from < {{ as_of() }}
         and (valid_to is null or valid_to >= {{ as_of() }})
-    qualify row_number() over (partition by client_id order by valid_from desc, employee_id) = 1
+    qualify row_number() over (partition by client_id order by valid_from desc, employee_id asc) = 1
 )
 
 select * from final

@@ -1,7 +1,7 @@
 with crm_clients as (
     select *
     from {{ ref('stg_canonical__clients') }}
-    qualify row_number() over (partition by client_key order by updated_at desc nulls last, source) = 1
+    qualify row_number() over (partition by client_key order by updated_at desc nulls last, source asc) = 1
 ),
 
 client_keys as (

@@ -5,6 +5,9 @@
     'invoice_lines': ['invoice_key', 'invoices', 'invoice_key'],
 } %}
 {% set entities = canonical_entities() %}
+{% set crm_entities_of_clients = [
+    'manager_assignments', 'deals', 'contacts', 'termination_requests', 'exit_interviews', 'mailings'
+] %}
 
 with row_loads as (
     select
@@ -44,7 +47,7 @@ unmatched_clients as (
     where not clients.is_in_crm
     group by all
 
-    {% for entity in entities if entities[entity]['domain'] == 'crm' and entity not in ('clients', 'client_links', 'employees', 'reason_fixes', 'dismissals') %}
+    {% for entity in crm_entities_of_clients %}
     union all
 
     select
@@ -123,7 +126,7 @@ unmatched as (
         union all
 
         select * from unmatched_rows
-    )
+    ) as both_kinds
     group by all
 ),
 
@@ -140,7 +143,7 @@ source_progress as (
         from {{ source('landing', 'loads') }}
         where kind = 'rows'
         group by all
-    )
+    ) as entity_progress
     group by all
 ),
 
