@@ -157,9 +157,7 @@ def seed_files(settings: Settings) -> dict[str, Path]:
         if path.name.startswith("."):
             continue
         if path.suffix != ".csv" or path.stem not in known:
-            raise BuildError(
-                f"{path}: there is no seed of that name to replace. Known are: {', '.join(f'{name}.csv' for name in known)}."
-            )
+            raise BuildError(f"{path}: there is no seed of that name to replace. Known are: {', '.join(known)}.")
         gone = [column for column in _header(ours[path.name]) if column not in _header(path)]
         if gone:
             raise BuildError(f"{path}: the column {', '.join(gone)} is missing from the seed {path.stem}.")
@@ -181,7 +179,7 @@ def prepare(settings: Settings, as_of: date | None = None) -> Build:
     Whatever an earlier or interrupted build left in the private folder is thrown away.
     """
     with writer_lock(settings):
-        day = as_of or resolve_as_of(settings)
+        day = resolve_as_of(settings.model_copy(update={"as_of": as_of}) if as_of else settings)
         build = Build(_new_build_id(settings), day.isoformat(), fingerprint(settings, day), effective_vars(settings))
         _record(settings).unlink(missing_ok=True)
         for path in settings.build_dir.glob(f"{settings.build_file.name}*"):
@@ -281,7 +279,7 @@ def _run_child(command: list[str], environment: dict[str, str]) -> tuple[int, st
     try:
         output, _ = child.communicate()
     except BaseException:
-        # Interrupted (SIGTERM becomes an exception in the command line tool and in an Airflow task): take the group along.
+        # SIGTERM becomes an exception in the command line tool and in an Airflow task: take the group along.
         _stop_group(child)
         raise
     return child.returncode, output

@@ -247,14 +247,16 @@ def status(home: Home = None, debug: Debug = False) -> None:
     settings = settings_of(home)
     typer.echo(f"Home     {settings.home}")
     kept = publish.builds(settings)
-    typer.echo("Builds   " + ("" if kept else "none published yet: run `retention run`"))
+    typer.echo("Builds" if kept else "Builds   none published yet: run `retention run`")
     for published in reversed(kept):
         mark = "*" if published.is_current else " "
         when = published.published_at.astimezone(settings.zone)
         typer.echo(f"       {mark} {published.build_id}  data up to {published.as_of}  published {when:%Y-%m-%d %H:%M}")
     typer.echo("Sources")
-    for name in settings.sources:
+    for name in KNOWN_SOURCES:
         covered = landing.complete_until(settings, name)
+        if not covered and name not in settings.sources:
+            continue
         typer.echo(
             f"         {name}: {f'complete for every day before {covered}' if covered else 'nothing landed yet'}"
         )

@@ -11,9 +11,11 @@ import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper, Dialect
 from sqlalchemy import text, types
 from sqlalchemy.dialects import registry
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 NAME = "duckdb_buffered"
+
+_open: list[duckdb.DuckDBPyConnection] = []
 
 
 class _BufferedCursor(CursorWrapper):
@@ -52,17 +54,19 @@ class _BufferedConnection(ConnectionWrapper):
 
 
 class BufferedDialect(Dialect):
-    """duckdb_engine's dialect with results that outlive their connection, and connections that are not kept open."""
+    """duckdb_engine's dialect with results that outlive their connection."""
 
     supports_statement_cache = False
 
     @classmethod
-    def get_pool_class(cls, url: Any) -> type[NullPool]:
-        # A pooled connection would hold DuckDB's file lock, and dbt could not write.
-        return NullPool
+    def get_pool_class(cls, url: Any) -> type[QueuePool]:
+        # To open a file takes 30 ms and an expectation asks several times: keep the connections, until `close_all`.
+        return QueuePool
 
     def connect(self, *args: Any, **kwargs: Any) -> _BufferedConnection:
-        return _BufferedConnection(super().connect(*args, **kwargs)._ConnectionWrapper__c)
+        connection = super().connect(*args, **kwargs)._ConnectionWrapper__c
+        _open.append(connection)
+        return _BufferedConnection(connection)
 
     # The inherited reflection asks PostgreSQL's catalog for things that DuckDB does not have (SQLAlchemy 2.1).
     def get_columns(
@@ -103,3 +107,9 @@ def _sql_type(data_type: str) -> types.TypeEngine[Any]:
 def register() -> None:
     """Make `duckdb_buffered:///path` known to SQLAlchemy."""
     registry.register(NAME, __name__, "BufferedDialect")
+
+
+def close_all() -> None:
+    """Close every connection of this dialect. Great Expectations keeps some beyond its engine, and dbt could not write."""
+    while _open:
+        _open.pop().close()

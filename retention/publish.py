@@ -182,7 +182,8 @@ def _copy(settings: Settings, build: Build, schema: str, final: Path, published_
             tables = [
                 row[0]
                 for row in connection.execute(
-                    "select table_name from duckdb_tables() where database_name = 'build' and schema_name = ? order by 1",
+                    "select table_name from duckdb_tables() "
+                    "where database_name = 'build' and schema_name = ? order by 1",
                     [schema],
                 ).fetchall()
             ]
@@ -210,7 +211,8 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) 
             f"{schema}.{table} has {there} rows in the build and {here} in its copy: nothing was published."
         )
     comments = connection.execute(
-        "select null, comment from duckdb_tables() where database_name = 'build' and schema_name = $1 and table_name = $2 "
+        "select null, comment from duckdb_tables() "
+        "where database_name = 'build' and schema_name = $1 and table_name = $2 "
         "union all select column_name, comment from duckdb_columns() "
         "where database_name = 'build' and schema_name = $1 and table_name = $2",
         [schema, table],
@@ -233,8 +235,8 @@ def _describe_build(connection: duckdb.DuckDBPyConnection, build: Build, publish
     ]
     connection.execute("create schema published.meta")
     connection.execute(
-        "create table published.meta.build (build_id varchar, as_of date, fingerprint varchar, published_at timestamptz, "
-        "vars varchar, versions varchar)"
+        "create table published.meta.build (build_id varchar, as_of date, fingerprint varchar, "
+        "published_at timestamptz, vars varchar, versions varchar)"
     )
     connection.execute("insert into published.meta.build values (?, ?, ?, ?, ?, ?)", given)
 

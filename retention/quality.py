@@ -3,6 +3,7 @@
 Suites are data (expectations/*.yml). They run as SQL inside DuckDB; no table is pulled into Python.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -165,10 +166,8 @@ def run_suites(database: Path, suites: list[Suite]) -> list[Outcome]:
     if not suites:
         return []
     with duckdb.connect(str(database), read_only=True) as connection:
-        present = dict.fromkeys(
-            connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
-        )
-    here = [suite for suite in suites if (suite.schema, suite.table) in present]
+        tables = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
+    here = [suite for suite in suites if (suite.schema, suite.table) in tables]
     validated = _validate(database, here)
     outcomes = []
     for suite in suites:
@@ -186,6 +185,8 @@ def _validate(database: Path, suites: list[Suite]) -> dict[str, list[Outcome]]:
     import great_expectations as gx
     from great_expectations.expectations.registry import get_expectation_impl
 
+    # This module sets its own level, and announces every temporary folder.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     gx_duckdb.register()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
@@ -216,8 +217,7 @@ def _validate(database: Path, suites: list[Suite]) -> dict[str, list[Outcome]]:
             outcomes[suite.name] = [_outcome(suite, rule, by_number[number]) for number, rule in enumerate(suite.rules)]
         return outcomes
     finally:
-        # dbt cannot write while anything in this process still has the file open.
-        source.get_engine().dispose()
+        gx_duckdb.close_all()
 
 
 def _outcome(suite: Suite, rule: Rule, result: Any) -> Outcome:

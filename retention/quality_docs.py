@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h2 { margin: 2rem 0 .2rem; font-size: 1.1rem } p { margin: .2rem 0 .6rem; color: #556 }
-table { border-collapse: collapse; width: 100% } td { border-top: 1px solid #dde; padding: .3rem .5rem; vertical-align: top }
+table { border-collapse: collapse; width: 100% }
+td { border-top: 1px solid #dde; padding: .3rem .5rem; vertical-align: top }
 td:first-child { width: 5rem; font-weight: 600 } .good { color: #17693a } .bad { color: #a8201a }
 """
 
@@ -34,7 +35,8 @@ def write(settings: Settings, boundary: str, build: Build, outcomes: list[Outcom
     suites = [list(group) for _, group in groupby(outcomes, key=lambda outcome: outcome.suite.name)]
     suites.sort(key=lambda group: all(outcome.success for outcome in group))
     page = (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Expectations on {boundary}</title><style>{STYLE}</style>"
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Expectations on {boundary}</title>"
+        f"<style>{STYLE}</style>"
         f"<h1>Expectations on {boundary}: <span class='{'bad' if failed else 'good'}'>{verdict}</span></h1>"
         f"<p>Build {build.build_id}, data up to {build.as_of}, checked {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.</p>"
         + "".join(_section(group) for group in suites)
