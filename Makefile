@@ -94,5 +94,5 @@ prerequisites:
 		|| { echo "error: less than 5 GB are free on the disk of $(CURDIR); the virtualenvs need them. Make room and try again" >&2; exit 1; }
 
 locks: ## compile requirements/*.in into the hashed lock files
-	cd requirements && for name in bootstrap pipeline dev bi; do \
+	cd requirements && for name in bootstrap pipeline dev celery bi; do \
 		../$(PIPELINE)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $$name.in -o $$name.txt; done

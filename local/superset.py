@@ -12,25 +12,8 @@ from local.processes import LocalError
 from local.stack import BI_BIN, CHECKOUT, HOST, Stack
 
 NAME = "superset"
-USER = "admin"
 APPLICATION = "superset.app:create_app()"
-
-# Run inside Superset's virtualenv. `superset fab create-admin --password …` would show the password to everybody who
-# lists the processes; this reads it from the environment instead, and sets it when the user exists.
-ENSURE_ADMIN = """
-import os
-from superset.app import create_app
-app = create_app()
-with app.app_context():
-    manager = app.appbuilder.sm
-    password = os.environ["LOCAL_SUPERSET_ADMIN_PASSWORD"]
-    user = manager.find_user("admin")
-    if user is None:
-        role = manager.find_role("Admin")
-        assert manager.add_user("admin", "Retention", "Admin", "admin@localhost", role, password)
-    else:
-        manager.reset_password(user.id, password)
-"""
+ADMIN_SCRIPT = CHECKOUT / "local" / "superset_admin.py"
 
 
 def environment(stack: Stack) -> dict[str, str]:
@@ -58,7 +41,7 @@ def prepare(stack: Stack) -> None:
         return
     _run(stack, "its tables", BI_BIN / "superset", "db", "upgrade")
     _run(stack, "its permissions", BI_BIN / "superset", "init")
-    _run(stack, "its administrator", BI_BIN / "python", "-c", ENSURE_ADMIN)
+    _run(stack, "its administrator", BI_BIN / "python", ADMIN_SCRIPT)
     done.write_text(mark)
 
 
@@ -83,7 +66,7 @@ def wait(stack: Stack) -> None:
 
 def _run(stack: Stack, what: str, *command: Path | str) -> None:
     log = stack.log("superset-setup")
-    extra = {"LOCAL_SUPERSET_ADMIN_PASSWORD": stack.values["RETENTION_SUPERSET_PASSWORD"]}
+    extra = {"SUPERSET_ADMIN_PASSWORD": stack.values["RETENTION_SUPERSET_PASSWORD"]}
     with log.open("ab") as output:
         result = subprocess.run(
             [str(part) for part in command],
@@ -108,7 +91,7 @@ def _healthy(stack: Stack) -> bool:
 def _fingerprint(stack: Stack) -> str:
     parts = [
         (CHECKOUT / "requirements" / "bi.txt").read_bytes(),
-        ENSURE_ADMIN.encode(),
+        ADMIN_SCRIPT.read_bytes(),
         stack.values["RETENTION_SUPERSET_PASSWORD"].encode(),
         stack.values["LOCAL_SUPERSET_DATABASE_PASSWORD"].encode(),
     ]
