@@ -3,4 +3,4 @@
 set -eu
 superset db upgrade
 superset init
-python local/superset_admin.py
+python -P local/superset_admin.py

@@ -41,7 +41,7 @@ def prepare(stack: Stack) -> None:
         return
     _run(stack, "its tables", BI_BIN / "superset", "db", "upgrade")
     _run(stack, "its permissions", BI_BIN / "superset", "init")
-    _run(stack, "its administrator", BI_BIN / "python", ADMIN_SCRIPT)
+    _run(stack, "its administrator", BI_BIN / "python", "-P", ADMIN_SCRIPT)
     done.write_text(mark)
 
 

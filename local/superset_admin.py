@@ -1,7 +1,7 @@
 """Makes Superset's administrator, or sets the password when there is one. Run with Superset's own Python.
 
-The password is read from SUPERSET_ADMIN_PASSWORD: `superset fab create-admin --password …` would show it to everybody who
-lists the processes.
+The password is read from SUPERSET_ADMIN_PASSWORD: `superset fab create-admin --password …` would show it to everybody
+who lists the processes.
 """
 
 import os
