@@ -1,0 +1,68 @@
+"""A published build of a small company, and a Superset that shows it; both made once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from local import envfile, postgres, processes, superset
+from local.stack import Stack
+from retention.cli import app
+from retention.dashboards import push
+from retention.settings import Settings, load_settings
+from tests.dashboards import company
+
+
+def publish(files: Path, home: Path) -> None:
+    """Run the pipeline without Airflow over a folder of canonical files."""
+    arguments = ["run", "--files", str(files), "--as-of", company.AS_OF.isoformat(), "--home", str(home)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A home with a published build, its own PostgreSQL and a running Superset."""
+    folder = tmp_path_factory.mktemp("dashboards")
+    # Superset is served under the account that started it, which need not be the one of the test's folder.
+    stack = Stack(folder / "home")
+    stack.prepare(demo=False)
+    publish(company.write(folder / "files"), stack.home)
+    server = postgres.Server(stack.port("postgres"), stack.values["LOCAL_POSTGRES_PASSWORD"])
+    try:
+        postgres.start(stack.home / "postgres", server, run=stack.run, log=stack.log(postgres.NAME), durable=False)
+        postgres.ensure_role(server, "superset", stack.values["LOCAL_SUPERSET_DATABASE_PASSWORD"])
+        postgres.ensure_database(server, "superset", "superset")
+        superset.prepare(stack)
+        superset.start(stack)
+        superset.wait(stack)
+        yield stack
+    finally:
+        processes.stop(stack.run, superset.NAME)
+        postgres.stop(stack.run)
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack) -> Settings:
+    """Settings of that home; the dashboards are pushed."""
+    settings = load_settings(stack.home)
+    push(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def people(settings: Settings) -> dict[str, str]:
+    """One user of each role: name of the role → password. The user is called like the role, in small letters."""
+    from tests.dashboards.api import Api
+
+    api = Api(settings)
+    passwords = {}
+    for role in ("Leadership", "Analyst", "Retention team"):
+        passwords[role] = envfile.secret()
+        api.add_user(user_of(role), passwords[role], role)
+    return passwords
+
+
+def user_of(role: str) -> str:
+    return role.lower().replace(" ", "_")
