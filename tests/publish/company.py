@@ -1,8 +1,15 @@
 """A tiny company in canonical files: just enough months, releases and returns for every mart to be made."""
 
+import atexit
 import csv
+import shutil
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
+
+from retention import pipeline
+from retention.settings import Settings, load_settings
 
 FIRST_DAY = date(2023, 1, 10)
 AS_OF = date(2024, 7, 1)
@@ -36,7 +43,7 @@ def clients(number: int = 40) -> list[dict[str, object]]:
 
 
 def contracts(number: int = 40) -> list[dict[str, object]]:
-    """A contract per client; every fourth client asks to leave after 120 days, half of these come back 20 days later."""
+    """A contract per client; every fourth client asks to leave after 120 days, half of these return in 20."""
     rows = []
     for index in range(number):
         start = FIRST_DAY + timedelta(days=index)
@@ -67,3 +74,20 @@ def write_company(folder: Path, number: int = 40) -> Path:
     write_csv(folder / "clients.csv", clients(number))
     write_csv(folder / "contracts.csv", contracts(number))
     return folder
+
+
+@cache
+def built_home() -> Path:
+    """The home of one whole run on the tiny company, made once per test process. Copy it (`copy_home`) to change it."""
+    home = Path(mkdtemp(prefix="retention-test-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    files = write_company(home / "files")
+    settings = load_settings(home, sources=["files"], files_dir=files, as_of=AS_OF)
+    pipeline.run(settings, lambda text: None)
+    return home
+
+
+def copy_home(target: Path) -> Settings:
+    """A home of one's own with everything that `built_home` has, and its settings."""
+    shutil.copytree(built_home(), target, symlinks=True)
+    return load_settings(target, sources=["files"], files_dir=target / "files", as_of=AS_OF)
