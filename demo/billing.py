@@ -188,13 +188,9 @@ def _operations(rng, life: Life, spell: Spell, book: Book) -> list[Fact]:
         happens_at = at(when, between(rng, 8, 20), between(rng, 0, 59), between(rng, 0, 59))
         is_late = 0 < gap <= 20 and when < last_day and chance(rng, 0.02)
         seen_at = happens_at + between(rng, 1, 3) * DAY_SECONDS if is_late else happens_at
-        written.append(
-            book.add("prepaid_events", seen_at, life.client.customer_no, kind, amount, "RUB", happens_at)
-        )
+        written.append(book.add("prepaid_events", seen_at, life.client.customer_no, kind, amount, "RUB", happens_at))
         if kind == "top_up":
-            book.add(
-                "payments", happens_at, life.client.customer_no, None, amount, "RUB", "succeeded", happens_at
-            )
+            book.add("payments", happens_at, life.client.customer_no, None, amount, "RUB", "succeeded", happens_at)
         if when == last_day:
             break
         gap = between(rng, 45, 84) if chance(rng, 0.03) else between(rng, 4, 20)
@@ -217,7 +213,9 @@ def _invoices(rng, life: Life, spell: Spell, contracts: list[Fact], book: Book) 
             _payment(rng, life, spell, issued[-1], stops_paying_on, book)
             when += BILLING_STEP[period]
     for when in spell.days_of("fee"):
-        issued.append(_invoice(rng, life, at(when, 12, between(rng, 0, 59)), between(rng, 30_000, 250_000), "fee", book))
+        issued.append(
+            _invoice(rng, life, at(when, 12, between(rng, 0, 59)), between(rng, 30_000, 250_000), "fee", book)
+        )
         _payment(rng, life, spell, issued[-1], stops_paying_on, book)
     for when in spell.days_of("dispute"):
         before = [invoice for invoice in issued if invoice.versions[0][0] < midnight(when)]
@@ -248,7 +246,10 @@ def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book
     if chance(rng, 0.002):
         # Issued twice; the double is deleted with its lines.
         twin = book.add("invoices", issued_at + 60, *invoice.versions[0][1][1:])
-        for fact in (twin, *(book.add("invoice_lines", issued_at + 60, twin, *line.versions[0][1][1:]) for line in lines)):
+        for fact in (
+            twin,
+            *(book.add("invoice_lines", issued_at + 60, twin, *line.versions[0][1][1:]) for line in lines),
+        ):
             fact.vanishes_at = issued_at + between(rng, 2, 15) * DAY_SECONDS
     return invoice
 

@@ -304,4 +304,3 @@ def _mailings(rng, life: Life, book: Book) -> None:
                     fact.change(opened_at + 120, unsubscribed_at=opened_at + 120)
                     return
             when += MAILING_GAP_DAYS + between(rng, -10, 10)
-

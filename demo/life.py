@@ -33,7 +33,7 @@ STEP = 30
 FIRST_DECISION = 12
 """Nobody decides to leave in the first days: a refund of the release before could be taken for one of the next."""
 
-BASE_HAZARD = (0.0350, 0.0175)
+BASE_HAZARD = (0.0350, 0.0183)
 """Chance to decide to leave within 30 days without any experience, before the programme and with its full effect."""
 PROGRAMME_RAMP_DAYS = 180
 EARLY_DAYS, EARLY_FACTOR = 100, 1.5
@@ -344,7 +344,9 @@ def _release(rng, client: Client, spell: Spell, asks_on: int, phase: bool) -> bo
         if way == "slow":
             waits = between(rng, OBSTRUCTION_DAYS + 1, 75)
         elif way == "obstacle":
-            release.obstacle = pick(rng, ["penalty clause", "originals by post only", "three signatures", "debt claimed"])
+            release.obstacle = pick(
+                rng, ["penalty clause", "originals by post only", "three signatures", "debt claimed"]
+            )
     end = asks_on + waits
     completed_on = end
     if handling == "free" and spell.kind == "contract" and chance(rng, 0.06):
@@ -388,4 +390,3 @@ def _draw_return(rng, spell: Spell) -> int | None:
     if not returns:
         return None
     return spell.end + min(max(delay, earliest), 700)
-

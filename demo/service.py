@@ -6,7 +6,22 @@ from math import exp, log
 
 from demo.company import Company, Person
 from demo.life import Life, Spell, after_programme
-from demo.model import DAY_SECONDS, HORIZON, PROGRAMME_ON, Book, Fact, at, between, chance, day_of, midnight, pick, stream, to_date, weighted
+from demo.model import (
+    DAY_SECONDS,
+    HORIZON,
+    PROGRAMME_ON,
+    Book,
+    Fact,
+    at,
+    between,
+    chance,
+    day_of,
+    midnight,
+    pick,
+    stream,
+    to_date,
+    weighted,
+)
 from demo.worktime import add_minutes, next_workday
 
 QUEUES = {"Support": 0.5, "Delivery": 0.25, "Billing": 0.15, "Integrations": 0.1}
@@ -32,6 +47,14 @@ SCORES = {
     "survey": ({5: 0.48, 4: 0.30, 3: 0.13, 2: 0.05, 1: 0.04}, {5: 0.74, 4: 0.20, 3: 0.04, 2: 0.01, 1: 0.01}),
 }
 """Before and after the programme's first months; the index crosses 4.5 in between."""
+
+HELPDESK_ONLY = {"opened", "taken", "note"}
+"""Kinds of events and authors of messages that are in the help desk's tables and not in the canonical contract."""
+
+
+def is_canonical(fact: Fact) -> bool:
+    """Whether a fact is one of the canonical contract, not one that only the help desk keeps."""
+    return fact.entity not in ("messages", "ticket_events") or fact.versions[0][1][2] not in HELPDESK_ONLY
 
 
 def serve(company: Company, life: Life, book: Book) -> None:
@@ -76,7 +99,7 @@ class _Writer:
         self.written: list[Fact] = []
 
     def message(self, author: str, agent: Person | None, sent_at: int) -> None:
-        login = agent.login if agent is not None and author == "employee" else None
+        login = agent.login if agent is not None and author in ("employee", "note") else None
         self.written.append(self.book.add("messages", sent_at, self.ticket, author, login, sent_at))
 
     def event(self, kind: str, agent: Person | None, happens_at: int, value: str | None = None) -> None:
@@ -112,7 +135,12 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
     writer.message("client" if by_client else "employee", None if by_client else agent, opened_at)
     if by_client and chance(rng, 0.4):
         writer.message("auto", None, opened_at + 5)
+    # What only the help desk itself knows: see HELPDESK_ONLY.
+    writer.event("opened", None if by_client else agent, opened_at)
     writer.event("owner_changed", agent, opened_at + 40)
+    writer.event("taken", agent, opened_at + 41)
+    if chance(rng, 0.15):
+        writer.message("note", agent, opened_at + 45)
     if what == "unanswered":
         _leave_unanswered(rng, writer, agent, opened_at, answered_at, spell)
         return ticket
@@ -224,9 +252,7 @@ def _write_feedback(
 ) -> Fact:
     login = agent.login if agent is not None else None
     customer = life.client.customer_no
-    return book.add(
-        "feedback", submitted_at, customer, kind, score, is_public, ticket, login, submitted_at, None, None
-    )
+    return book.add("feedback", submitted_at, customer, kind, score, is_public, ticket, login, submitted_at, None, None)
 
 
 def _feedback(rng, life: Life, spell: Spell, book: Book) -> None:

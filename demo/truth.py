@@ -20,6 +20,7 @@ from demo.billing import SpellMoney
 from demo.life import LAPSE_DAYS, Life, Spell
 from demo.model import FIRST_DAY, PROGRAMME_ON, day_number, day_of, midnight, to_date
 from demo.plan import Plan
+from demo.service import is_canonical
 
 WINDOWS = (30, 90, 180, 365)
 MONTHS_PER_PERIOD = {"week": (52, 12), "month": (1, 1), "quarter": (1, 3), "year": (1, 12)}
@@ -418,7 +419,8 @@ def _rows(plan: Plan, today: int) -> dict[str, int]:
     """Rows of each entity that the systems show."""
     instant = midnight(today)
     return {
-        entity: sum(fact.seen_at(instant) is not None for fact in facts) for entity, facts in plan.book.facts.items()
+        entity: sum(fact.seen_at(instant) is not None for fact in facts if is_canonical(fact))
+        for entity, facts in plan.book.facts.items()
     }
 
 
@@ -440,4 +442,3 @@ def _iso(when: int) -> str:
 
 def _rubles(kopecks: int) -> str:
     return str((Decimal(kopecks) / 100).quantize(Decimal("0.01")))
-

@@ -1,0 +1,1 @@
+"""The demo company's running source systems: two PostgreSQL databases and a Bitrix24 REST server."""
