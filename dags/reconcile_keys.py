@@ -12,7 +12,7 @@ next night compares everything again.
 from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
-from wiring import PATIENT, START, enabled_sources, load_settings, settings_now, tell_failure
+from wiring import PATIENT, START, enabled_sources, load_settings, settings_now, source_pool, tell_failure
 
 with DAG(
     "reconcile_keys",
@@ -32,4 +32,4 @@ with DAG(
         return {landed.entity: landed.deleted for landed in reconcile_source(settings_now(), source)}
 
     for name in enabled_sources():
-        reconcile.override(task_id=f"reconcile_{name}")(name)
+        reconcile.override(task_id=f"reconcile_{name}", pool=source_pool(name))(name)

@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, Context, task
 
 from retention.settings import Settings, load_settings
 
-WRITER_POOL = "warehouse_writer"
+WRITER_POOL = "warehouse_writer"  # the pools are made from pools.json
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 # One asset per source system: "what has landed from it".
@@ -37,6 +37,11 @@ CONNECTIONS = {
 def enabled_sources() -> list[str]:
     """The sources this installation reads: they decide which DAGs exist and what a build waits for."""
     return load_settings().sources
+
+
+def source_pool(source: str) -> str:
+    """One slot per source system: extraction and reconciliation of the same system take turns."""
+    return f"source_{source}"
 
 
 def settings_now(**overrides: Any) -> Settings:
@@ -69,7 +74,7 @@ def extraction(source: str, system: str, text: str) -> DAG | None:
         default_args={"on_failure_callback": tell_failure},
     ) as dag:
 
-        @task(outlets=[LANDED[source]], execution_timeout=timedelta(hours=6), **PATIENT)
+        @task(outlets=[LANDED[source]], pool=source_pool(source), execution_timeout=timedelta(hours=6), **PATIENT)
         def extract() -> dict[str, int]:
             from retention.extract import extract_source
 

@@ -5,4 +5,4 @@ umask 077
 mkdir -p "$AIRFLOW_HOME"
 printf '{"admin": "%s"}\n' "$AIRFLOW_ADMIN_PASSWORD" > "$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 airflow db migrate
-airflow pools set warehouse_writer 1 "One writer: builds of the warehouse queue here"
+airflow pools import dags/pools.json

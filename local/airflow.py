@@ -12,7 +12,6 @@ from local.processes import LocalError
 from local.stack import CHECKOUT, HOST, PIPELINE_BIN, Stack
 
 USER = "admin"
-WRITER_POOL = "warehouse_writer"
 API, SCHEDULER, PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
 
 
@@ -53,14 +52,14 @@ def environment(stack: Stack) -> dict[str, str]:
 
 
 def prepare(stack: Stack) -> None:
-    """Bring the metadata database up to date and make the writer pool. Repeating it changes nothing."""
+    """Bring the metadata database up to date and make the pools. Repeating it changes nothing."""
     home = stack.home / "airflow"
     home.mkdir(parents=True, exist_ok=True)
     passwords = home / "passwords.json"
     passwords.touch(mode=0o600)
     passwords.write_text(json.dumps({USER: stack.values["LOCAL_AIRFLOW_PASSWORD"]}) + "\n")
     _airflow(stack, "db", "migrate")
-    _airflow(stack, "pools", "set", WRITER_POOL, "1", "One writer: builds of the warehouse queue here")
+    _airflow(stack, "pools", "import", str(CHECKOUT / "dags" / "pools.json"))
 
 
 def start_server(stack: Stack) -> None:

@@ -78,6 +78,20 @@ def test_every_stage_of_a_build_queues_for_the_one_writer(graph):
     assert {task["pool"] for task in graph["build_warehouse"]["tasks"].values()} == {"warehouse_writer"}
 
 
+def test_every_pool_that_a_task_names_is_made(graph):
+    made = json.loads((DAGS / "pools.json").read_text())
+    used = {task["pool"] for dag in graph.values() for task in dag["tasks"].values()} - {"default_pool"}
+    assert used <= set(made)
+    assert {pool["slots"] for pool in made.values()} == {1}
+
+
+def test_extraction_and_reconciliation_of_one_source_take_turns(graph):
+    reconciled = {task["pool"] for task in graph["reconcile_keys"]["tasks"].values()}
+    extracted = {graph[f"extract_{system}"]["tasks"]["extract"]["pool"] for system in ("crm", "billing", "tickets")}
+    assert reconciled == extracted
+    assert len(extracted) == 3
+
+
 def test_a_build_waits_for_each_enabled_source_and_for_no_other(tmp_path):
     only_files = read(DAGS, tmp_path, RETENTION_SOURCES="files", RETENTION_FILES_DIR=str(tmp_path))
     assert only_files["build_warehouse"]["schedule"] == "after all of landed_files"
