@@ -174,7 +174,7 @@ def _header(path: Path) -> list[str]:
 
 
 def prepare(settings: Settings, as_of: date | None = None) -> Build:
-    """Make a fresh private build file with the landing views, and lay out the seeds.
+    """Make a fresh private build file with the landing views, and lay out the dbt project.
 
     Whatever an earlier or interrupted build left in the private folder is thrown away.
     """
@@ -187,7 +187,7 @@ def prepare(settings: Settings, as_of: date | None = None) -> Build:
         with connect(settings.extensions, settings.build_file) as connection:
             settings.build_file.chmod(0o600)
             landing.create_landing_views(connection, settings)
-        _lay_out_seeds(settings)
+        _lay_out_project(settings)
         build.save(settings)
         return build
 
@@ -204,16 +204,27 @@ def _new_build_id(settings: Settings) -> str:
     return moment.strftime(BUILD_ID_FORMAT)
 
 
-def _lay_out_seeds(settings: Settings) -> None:
-    settings.build_seeds.mkdir(parents=True, exist_ok=True)
-    files = seed_files(settings)
-    for leftover in set(settings.build_seeds.iterdir()) - {settings.build_seeds / name for name in files}:
+def _lay_out_project(settings: Settings) -> None:
+    """Copy the dbt project, with the company's own seeds laid over its own, to where dbt runs it.
+
+    A copy, because dbt cannot take seeds from a second folder safely: given an absolute seed path it writes the SQL that it
+    compiled over the seed itself. A file is written only when different: dbt parses again what has a new modification time.
+    """
+    files = {
+        path.relative_to(settings.dbt_project): path
+        for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*")
+        for path in settings.dbt_project.glob(pattern)
+        if path.is_file()
+    }
+    files |= {Path("seeds") / name: path for name, path in seed_files(settings).items()}
+    copy = settings.build_project
+    for leftover in [path for path in copy.rglob("*") if path.is_file() and path.relative_to(copy) not in files]:
         leftover.unlink()
     for name, path in files.items():
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        target = settings.build_seeds / name
-        # Written only when different: dbt parses again what has a new modification time.
+        target = copy / name
         if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
 
@@ -248,19 +259,15 @@ def dbt_command(settings: Settings, build: Build, stage: str) -> list[str]:
         *("--exclude-resource-type", "unit_test"),
         *("--indirect-selection", "cautious"),
         *("--vars", json.dumps({name: value for name, value in given.items() if value is not None}, default=str)),
-        *("--project-dir", str(settings.dbt_project)),
-        *("--profiles-dir", str(settings.dbt_project)),
+        *("--project-dir", str(settings.build_project)),
+        *("--profiles-dir", str(settings.build_project)),
         *("--target-path", str(settings.dbt_target)),
         *("--log-path", str(settings.dbt_logs)),
     ]
 
 
 def _dbt_environment(settings: Settings) -> dict[str, str]:
-    return {
-        **os.environ,
-        "RETENTION_BUILD_FILE": str(settings.build_file),
-        "RETENTION_SEEDS": str(settings.build_seeds),
-    }
+    return {**os.environ, "RETENTION_BUILD_FILE": str(settings.build_file)}
 
 
 def _run_child(command: list[str], environment: dict[str, str]) -> tuple[int, str]:

@@ -138,9 +138,9 @@ class Settings(BaseSettings):
         return self.build_dir / "retention.duckdb"
 
     @property
-    def build_seeds(self) -> Path:
-        """The project's seeds overlaid with the company's own."""
-        return self.build_dir / "seeds"
+    def build_project(self) -> Path:
+        """The copy of the dbt project that a build runs, with the company's own seeds laid over it."""
+        return self.build_dir / "dbt_project"
 
     @property
     def dbt_target(self) -> Path:

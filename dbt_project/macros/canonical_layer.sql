@@ -41,10 +41,12 @@
 {# One text read as its canonical type; NULL when it cannot be read. #}
 {% macro read_as(column, type) %}
     {%- if type == 'timestamp' -%} {{ read_timestamp(column) }}
-    {%- elif type == 'date' -%} try_cast({{ column }} as date)
-    {%- elif type in ('money', 'score') -%} try_cast({{ column }} as decimal(18, 2))
+    {%- elif type == 'date' -%} {{ read_date(column) }}
+    {#- Six digits, so that money is rounded once, after its conversion. Sums must fit decimal(18, 2): ten trillion is no amount. -#}
+    {%- elif type == 'money' -%} try_cast({{ read_number(column, 'decimal(19, 6)') }} as decimal(24, 6))
+    {%- elif type == 'score' -%} {{ read_number(column, 'decimal(19, 6)') }}
     {%- elif type == 'boolean' -%} case lower({{ column }}) when 'true' then true when 'false' then false end
-    {%- elif type == 'integer' -%} try_cast({{ column }} as bigint)
+    {%- elif type == 'integer' -%} {{ read_number(column, 'bigint') }}
     {%- elif type == 'currency' -%} upper({{ column }})
     {%- else -%} {{ column }}
     {%- endif -%}

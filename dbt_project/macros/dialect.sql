@@ -10,11 +10,38 @@
 {%- endmacro %}
 
 
-{# A text read as an instant: with a zone as written, without one in the company's zone. NULL when it cannot be read. #}
+{#
+    A text read as an instant: with a zone as written, without one in the company's zone. NULL for anything but ISO 8601: DuckDB alone
+    would read '10:00 UTC' as ten o'clock here.
+#}
 {% macro read_timestamp(text) -%}
     case
-        when regexp_matches({{ text }}, ':[0-9.]+ ?([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)$') then try_cast({{ text }} as timestamptz)
-        else timezone('{{ var("company_timezone") }}', try_cast({{ text }} as timestamp))
+        when
+            regexp_full_match(
+                {{ text }},
+                '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)? ?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)'
+            )
+            then try_cast({{ text }} as timestamptz)
+        when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?')
+            then timezone('{{ var("company_timezone") }}', try_cast({{ text }} as timestamp))
+    end
+{%- endmacro %}
+
+
+{# A text read as a day: ISO 8601, with midnight as the only time that may follow. NULL for anything else. #}
+{% macro read_date(text) -%}
+    case
+        when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ]00:00(:00(\.0+)?)?)?')
+            then try_cast(substr({{ text }}, 1, 10) as date)
+    end
+{%- endmacro %}
+
+
+{# A text read as a number: plain digits with an optional sign and point. NULL for anything else. #}
+{% macro read_number(text, type) -%}
+    case
+        when regexp_full_match({{ text }}, '[+-]?{{ "[0-9]+" if type == "bigint" else "([0-9]+[.]?[0-9]*|[.][0-9]+)" }}')
+            then try_cast({{ text }} as {{ type }})
     end
 {%- endmacro %}
 

@@ -2,16 +2,18 @@
     amount x rate x multiplier / divisor, rounded once, half away from zero, to two digits. In whole numbers, because a decimal divided
     in DuckDB becomes a double: 0.615 would round to 0.61.
 
-    amount: decimal(18, 2); rate: decimal(18, 6); multiplier and divisor: whole numbers or SQL that gives them.
+    amount: decimal(24, 6); rate: decimal(18, 6); multiplier and divisor: whole numbers or SQL that gives them.
 #}
 {% macro scaled_money(amount, rate, multiplier=1, divisor=1) %}
+    {% set million = 'cast(1000000 as decimal(7, 0))' %}
+    {% set parts_per_cent = 'cast(10000000000 as hugeint)' %}
     cast(
         sign({{ amount }}) * (
             (
-                2 * cast(abs({{ amount }}) * 100 as hugeint) * cast({{ rate }} * 1000000 as hugeint) * ({{ multiplier }})
-                + 1000000 * cast(({{ divisor }}) as hugeint)
+                2 * cast(abs({{ amount }}) * {{ million }} as hugeint) * cast({{ rate }} * {{ million }} as hugeint) * ({{ multiplier }})
+                + {{ parts_per_cent }} * ({{ divisor }})
             )
-            // (2 * 1000000 * cast(({{ divisor }}) as hugeint))
+            // (2 * {{ parts_per_cent }} * ({{ divisor }}))
         ) as decimal(18, 0)
     ) * cast(0.01 as decimal(3, 2))
 {% endmacro %}

@@ -10,7 +10,7 @@ with first_facts as (
 final as (
     select
         {% if var('history_starts_on') %}
-        date '{{ var("history_starts_on") }}'
+        min(date '{{ var("history_starts_on") }}')
         {% else %}
         min(fact_on)
         {% endif %} as history_starts_on,

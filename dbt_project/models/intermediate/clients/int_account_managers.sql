@@ -5,7 +5,10 @@ with assignments as (
         valid_from,
         valid_to
     from {{ ref('stg_canonical__manager_assignments') }}
-    where role = 'account_manager'
+    where
+        role = 'account_manager'
+        -- An assignment of somebody unknown has lost its parent.
+        and employee_key in (select employees.employee_id from {{ ref('int_employees') }} as employees)
 ),
 
 final as (

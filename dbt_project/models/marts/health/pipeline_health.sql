@@ -2,6 +2,7 @@
 {% set parents = {
     'ticket_events': ['ticket_key', 'tickets', 'ticket_key'],
     'messages': ['ticket_key', 'tickets', 'ticket_key'],
+    'manager_assignments': ['employee_key', 'employees', 'employee_key'],
     'invoice_lines': ['invoice_key', 'invoices', 'invoice_key'],
 } %}
 {% set entities = canonical_entities() %}
