@@ -165,6 +165,10 @@ def _see(life: Life, money: list[SpellMoney], today: int) -> SeenClient:
         if is_known and ended_on != spell.end:
             raise AssertionError(f"the plan is at odds with itself: {client.customer_no}, spell {spell.number}")
         result.spells.append(SeenSpell(spell.number, spell.start, ended_on, exit_type, spell))
+        # What a release, a dismissal or a closing cut stays cut when the client returns.
+        for cover in covers:
+            if ended_on is not None and (cover.ended_on is None or cover.ended_on > ended_on):
+                cover.ended_on = ended_on
         result.covers += covers
     return result
 
@@ -187,7 +191,7 @@ def _releases(client: SeenClient, today: int) -> list[dict[str, Any]]:
         release = spell.planned.release
         comes_back_on = client.spells[place + 1].started_on if place + 1 < len(client.spells) else None
         is_decided = release.refund_decided_at is not None and release.refund_decided_at < midnight(today)
-        decision = release.refund_decision if is_decided else None
+        decision = _refund(release, is_decided, today)
         has_request = release.completed_at is not None and release.completed_at < midnight(today)
         handling = "unknown"
         if has_request:
@@ -210,6 +214,12 @@ def _releases(client: SeenClient, today: int) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _refund(release: planned.Release, is_decided: bool, today: int) -> str:
+    if release.refund_asked_at is None or release.refund_asked_at >= midnight(today):
+        return "none_asked"
+    return release.refund_decision if is_decided else "undecided"
 
 
 # Counting
@@ -346,7 +356,14 @@ def _cohorts(clients: list[SeenClient], months: list[tuple[date, int, int]]) -> 
             for level in _levels(client):
                 cells[(months[cohort][0].isoformat(), level, number)].update(cell)
     rows = []
-    for (month, level, number), cell in sorted(cells.items()):
+    keys = [
+        (months[cohort][0].isoformat(), level, number)
+        for cohort in range(len(months))
+        for level in _segments(clients)
+        for number in range(len(months) - cohort)
+    ]
+    for month, level, number in keys:
+        cell = cells[(month, level, number)]
         row: dict[str, Any] = {"cohort_month": month, "segment": level, "month_number": number}
         row |= {name: cell[name] for name in ("cohort_size", "active_clients", "unbroken_clients")}
         row |= {name: _rubles(cell[name]) for name in ("cohort_mrr", "month0_mrr")}

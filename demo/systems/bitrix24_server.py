@@ -559,7 +559,7 @@ def _unfold(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     for name, value in pairs:
         head, *steps = [name.split("[", 1)[0], *re.findall(r"\[([^\]]*)\]", name)]
         place: dict[str, Any] = result
-        for key, following in zip([head, *steps], steps, strict=False):
+        for key, _ in zip([head, *steps], steps, strict=False):
             key = key or str(len(place))
             if not isinstance(place.get(key), dict):
                 place[key] = {}
