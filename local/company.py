@@ -98,8 +98,7 @@ def _run_pipeline(stack: Stack, client: airflow.Client, say: services.Say) -> No
         run["dag_run_id"] for dag_id in CHAIN for run in client.runs(dag_id) if run["state"] in ("success", "failed")
     }
     for dag_id in EXTRACTIONS:
-        if not any(run["state"] in ("queued", "running") for run in client.runs(dag_id)):
-            client.trigger(dag_id)
+        _ensure_run(client, dag_id)
     told: dict[tuple[str, str, str], str] = {}
 
     def dashboards_stand() -> bool:
@@ -147,11 +146,26 @@ def _tell_tasks(
             say(f"{dag_id}: {task['task_id']} failed and will be tried again")
         elif state == "failed":
             reason = client.task_log(dag_id, run_id, task["task_id"], task["try_number"])
-            tail = "\n".join(f"    {line}" for line in reason.splitlines()[-12:])
             raise LocalError(
-                f"{dag_id}: {task['task_id']} failed:\n{tail}\n"
+                f"{dag_id}: {task['task_id']} failed:\n{why(reason)}\n"
                 f"The run: {stack.address('airflow')}/dags/{dag_id}/runs/{run_id}"
             )
+
+
+def _ensure_run(client: airflow.Client, dag_id: str) -> None:
+    """See to it that a run is under way: at its very first start the scheduler makes one by itself."""
+    deadline = time.monotonic() + 20
+    while not client.runs(dag_id) and time.monotonic() < deadline:
+        time.sleep(1)
+    if not any(run["state"] in ("queued", "running") for run in client.runs(dag_id)):
+        client.trigger(dag_id)
+
+
+def why(log: str) -> str:
+    """The part of a failed task's log that says why, indented."""
+    lines = [line for line in log.splitlines() if line.strip() and not line.startswith("::")]
+    starts = [number for number, line in enumerate(lines) if line.startswith("Task failed with exception")]
+    return "\n".join(f"    {line}" for line in (lines[starts[-1] :] if starts else lines[-12:]))
 
 
 def _until(ready: Callable[[], bool], what: str, seconds: float) -> None:

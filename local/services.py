@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,9 @@ def clock() -> Say:
     begin = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"{time.monotonic() - begin:6.1f} s  {text}", flush=True)
+        # One write, so that lines of services that start side by side do not run into each other.
+        sys.stdout.write(f"{time.monotonic() - begin:6.1f} s  {text}\n")
+        sys.stdout.flush()
 
     return say
 
