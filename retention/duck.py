@@ -16,7 +16,6 @@ def connect(
             "extension_directory": str(extensions),
             "secret_directory": str(extensions / "secrets"),
             "autoinstall_known_extensions": "false",
-            "allow_persistent_secrets": "false",
         },
     )
     connection.execute("set TimeZone = 'UTC'")
