@@ -245,12 +245,11 @@ def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book
         lines.append(book.add("invoice_lines", issued_at, invoice, 2, "discount", discount))
     if chance(rng, 0.002):
         # Issued twice; the double is deleted with its lines.
+        gone_at = issued_at + between(rng, 2, 15) * DAY_SECONDS
         twin = book.add("invoices", issued_at + 60, *invoice.versions[0][1][1:])
-        for fact in (
-            twin,
-            *(book.add("invoice_lines", issued_at + 60, twin, *line.versions[0][1][1:]) for line in lines),
-        ):
-            fact.vanishes_at = issued_at + between(rng, 2, 15) * DAY_SECONDS
+        doubles = [book.add("invoice_lines", issued_at + 60, twin, *line.versions[0][1][1:]) for line in lines]
+        for fact in (twin, *doubles):
+            fact.vanishes_at = gone_at
     return invoice
 
 

@@ -64,7 +64,7 @@ FIXES = (
     ("unresponsive_support", "Support", (2026, 6, 1), None, None),
 )
 INVITED_SHARE = (0.55, 0.9)
-ANSWER_RATE = {"active": 0.27, "passive": 0.15, "none": 0.10}
+ANSWER_RATE = {"active": 0.30, "passive": 0.18, "none": 0.10}
 MAILING_GAP_DAYS = 60
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import billing, crm, service
+from demo import billing, company, crm, life, model, service, worktime
 from demo.billing import SpellMoney
 from demo.company import Company, found
 from demo.life import Life, live
 from demo.model import Book
 
-VERSION = 1
-"""Raise it when the generator changes: a plan on disk made by another version is made anew."""
+GENERATOR = (model, worktime, company, life, billing, service, crm)
+"""What a plan depends on: one made by other code is not the same plan, and is made anew."""
 
 
 @dataclass
@@ -44,24 +45,29 @@ def _undisturbed() -> Iterator[None]:
 def build(seed: int, clients: int, tell: Callable[[str], None] = lambda message: None) -> Plan:
     """Draw the company. The same seed and number of clients give the same facts, whatever the day."""
     book = Book()
-    company = found(seed, clients, book)
+    agency = found(seed, clients, book)
     crm.plan_fixes(book)
     lives, money = [], []
-    for place, client in enumerate(company.clients):
-        life = live(company, client)
-        money.append(billing.bill(company, life, book))
-        service.serve(company, life, book)
-        crm.manage(company, life, book)
-        lives.append(life)
+    for place, client in enumerate(agency.clients):
+        drawn = live(agency, client)
+        money.append(billing.bill(agency, drawn, book))
+        service.serve(agency, drawn, book)
+        crm.manage(agency, drawn, book)
+        lives.append(drawn)
         if place % 500 == 499:
-            tell(f"drew {place + 1} of {len(company.clients)} clients")
+            tell(f"drew {place + 1} of {len(agency.clients)} clients")
     book.count_up()
-    return Plan(seed, clients, company, lives, money, book)
+    return Plan(seed, clients, agency, lives, money, book)
+
+
+def _generator_version() -> str:
+    sources = b"".join(Path(str(module.__file__)).read_bytes() for module in GENERATOR)
+    return hashlib.sha256(sources).hexdigest()[:12]
 
 
 def load_or_build(folder: Path, seed: int, clients: int, tell: Callable[[str], None] = lambda message: None) -> Plan:
     """The plan kept in a folder, or a new one, then kept there."""
-    path = folder / f"plan_{VERSION}_{seed}_{clients}.pickle"
+    path = folder / f"plan_{seed}_{clients}_{_generator_version()}.pickle"
     if path.exists():
         with path.open("rb") as file, _undisturbed():
             return pickle.load(file)

@@ -142,7 +142,7 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
     if chance(rng, 0.15):
         writer.message("note", agent, opened_at + 45)
     if what == "unanswered":
-        _leave_unanswered(rng, writer, agent, opened_at, answered_at, spell)
+        _leave_unanswered(rng, writer, agent, answered_at, solves_after, speed, spell)
         return ticket
     writer.message("employee", agent, answered_at)
     clock = answered_at
@@ -169,19 +169,21 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
     return ticket
 
 
-def _leave_unanswered(rng, writer: _Writer, agent: Person, opened_at: int, answered_at: int, spell: Spell) -> None:
-    """The client's last message gets no answer; many such tickets are closed in silence months later."""
-    clock = opened_at
+def _leave_unanswered(
+    rng, writer: _Writer, agent: Person, answered_at: int, solves_after: float, speed: float, spell: Spell
+) -> None:
+    """The client's last message gets no answer; most such tickets are closed in silence."""
+    clock = writer.ticket.versions[0][0]
     if chance(rng, 0.4):
         writer.message("employee", agent, answered_at)
-        clock = add_minutes(answered_at, 30 + 400 * rng.random())
+        clock = add_minutes(answered_at, (30 + 400 * rng.random()) / speed)
         writer.message("client", None, clock)
     for _ in range(between(rng, 0, 2)):
-        clock += between(rng, 1, 3) * DAY_SECONDS
+        clock = add_minutes(clock, (180 + 360 * rng.random()) / speed)
         if day_of(clock) < spell.active_until:
             writer.message("client", None, clock)
-    if chance(rng, 0.7):
-        writer.event("closed", agent, at(day_of(clock) + between(rng, 95, 150), 18, 5))
+    if chance(rng, 0.75):
+        writer.event("closed", agent, add_minutes(clock, solves_after) + 60)
 
 
 def _promises(rng, writer: _Writer, agent: Person, answered_at: int, solved_at: int, what: str) -> None:
