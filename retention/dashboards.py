@@ -240,6 +240,8 @@ class _Client:
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url.rstrip("/")
         self.session = requests.Session()
+        # Otherwise Superset answers an error with a web page that does not say what is wrong.
+        self.session.headers["Accept"] = "application/json"
         answer = self._call(
             "POST",
             "/api/v1/security/login",
@@ -266,7 +268,14 @@ class _Client:
         self._call("PUT", f"/api/v1/chart/{number}", json={"params": json.dumps(params)})
 
     def import_assets(self, bundle: bytes) -> None:
-        self._call("POST", "/api/v1/assets/import/", files={"bundle": ("assets.zip", bundle, "application/zip")})
+        try:
+            self._call("POST", "/api/v1/assets/import/", files={"bundle": ("assets.zip", bundle, "application/zip")})
+        except DashboardsError as error:
+            # Its answer names neither the file nor the field; only its log does.
+            raise DashboardsError(
+                f"{error}. Nothing was changed. Superset's own log (logs/superset.log in the home) names the file and "
+                "the field in a line that begins with `Schema validation failed`."
+            ) from error
 
     def make_roles(self, roles: Iterable[Role]) -> None:
         """Make each role have exactly its permissions, whatever it had before."""

@@ -97,7 +97,7 @@ def choose(page: Page, segment: str) -> Seen:
     """Set the segment filter of the open dashboard, apply it, and read the charts when they are drawn anew."""
     with _answers(page) as answers:
         box = page.locator("#NATIVE_FILTER-segment")
-        box.click()
+        box.click(force=True)  # the present choice lies over it
         box.fill(segment)
         page.locator(".ant-select-item-option", has_text=re.compile(f"^{segment}$")).click()
         page.locator("[data-test=filter-bar__apply-button]").click()
@@ -120,7 +120,7 @@ def _answers(page: Page) -> Iterator[list[Response]]:
 
 def read(page: Page, seen: Seen, answers: list[Response], seconds: float = 90) -> Seen:
     """Wait until the visible charts are drawn, or have said why they are not, and note what they show."""
-    page.locator(CHART).first.wait_for(timeout=60_000)
+    page.locator(f"{CHART}:visible").first.wait_for(timeout=60_000)
     # Polled from here: the page's own content policy forbids a browser to evaluate the waiting as text.
     deadline, before = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
