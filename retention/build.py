@@ -209,8 +209,8 @@ def _new_build_id(settings: Settings) -> str:
 def _lay_out_project(settings: Settings) -> None:
     """Copy the dbt project, with the company's own seeds laid over its own, to where dbt runs it.
 
-    A copy, because dbt cannot take seeds from a second folder safely: given an absolute seed path it writes the SQL that it
-    compiled over the seed itself. A file is written only when different: dbt parses again what has a new modification time.
+    A copy, because dbt cannot take seeds from a second folder safely: given an absolute seed path it writes the SQL
+    that it compiled over the seed itself. A file is written only when different: dbt parses again what is newer.
     """
     files = {
         path.relative_to(settings.dbt_project): path
@@ -256,10 +256,10 @@ def dbt_command(settings: Settings, build: Build, stage: str) -> list[str]:
         "--no-send-anonymous-usage-stats",
         "build",
         *STAGES[stage],
-        # Unit tests check the code and belong to its tests; data tests check this data. One that also reads models of
-        # a later stage has to wait for that stage.
+        # Unit tests check the code and belong to its tests; data tests check this data, each in the first stage in
+        # which everything that it reads is there.
         *("--exclude-resource-type", "unit_test"),
-        *("--indirect-selection", "cautious"),
+        *("--indirect-selection", "buildable"),
         *("--vars", json.dumps({name: value for name, value in given.items() if value is not None}, default=str)),
         *("--project-dir", str(settings.build_project)),
         *("--profiles-dir", str(settings.build_project)),

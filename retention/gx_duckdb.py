@@ -11,6 +11,7 @@ import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper, Dialect
 from sqlalchemy import text, types
 from sqlalchemy.dialects import registry
+from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.pool import QueuePool
 
 NAME = "duckdb_buffered"
@@ -63,7 +64,7 @@ class BufferedDialect(Dialect):
         # To open a file takes 30 ms and an expectation asks several times: keep the connections, until `close_all`.
         return QueuePool
 
-    def connect(self, *args: Any, **kwargs: Any) -> _BufferedConnection:
+    def connect(self, *args: Any, **kwargs: Any) -> _BufferedConnection:  # type: ignore[override]
         connection = super().connect(*args, **kwargs)._ConnectionWrapper__c
         _open.append(connection)
         return _BufferedConnection(connection)
@@ -71,7 +72,7 @@ class BufferedDialect(Dialect):
     # The inherited reflection asks PostgreSQL's catalog for things that DuckDB does not have (SQLAlchemy 2.1).
     def get_columns(
         self, connection: Any, table_name: str, schema: str | None = None, **kw: Any
-    ) -> list[dict[str, Any]]:
+    ) -> list[ReflectedColumn]:
         query = text(
             "select column_name, data_type, is_nullable = 'YES' from information_schema.columns"
             " where table_name = :name and table_schema = :schema order by ordinal_position"
@@ -84,7 +85,7 @@ class BufferedDialect(Dialect):
 
     def get_pk_constraint(
         self, connection: Any, table_name: str, schema: str | None = None, **kw: Any
-    ) -> dict[str, Any]:
+    ) -> ReflectedPrimaryKeyConstraint:
         return {"constrained_columns": [], "name": None}
 
 
@@ -94,7 +95,7 @@ def _sql_type(data_type: str) -> types.TypeEngine[Any]:
     if name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"):
         return types.BigInteger()
     if name in ("DECIMAL", "DOUBLE", "FLOAT"):
-        return types.Numeric(asdecimal=name == "DECIMAL")
+        return types.Numeric()
     if name == "BOOLEAN":
         return types.Boolean()
     if name == "DATE":
@@ -110,6 +111,6 @@ def register() -> None:
 
 
 def close_all() -> None:
-    """Close every connection of this dialect. Great Expectations keeps some beyond its engine, and dbt could not write."""
+    """Close every connection of this dialect: Great Expectations keeps some, and dbt could not write."""
     while _open:
         _open.pop().close()

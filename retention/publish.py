@@ -63,7 +63,7 @@ def builds(settings: Settings) -> list[Published]:
                 "select build_id, as_of::varchar, fingerprint, published_at from meta.build"
             ).fetchone()
         if row:
-            found.append(Published(*row, is_current=row[0] == now))
+            found.append(Published(row[0], row[1], row[2], row[3], is_current=row[0] == now))
     return found
 
 

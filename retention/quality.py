@@ -183,17 +183,18 @@ def _validate(database: Path, suites: list[Suite]) -> dict[str, list[Outcome]]:
     # Great Expectations decides about its telemetry when it is imported, which takes seconds: hence here.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations.registry import get_expectation_impl
 
     # This module sets its own level, and announces every temporary folder.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     gx_duckdb.register()
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     source = context.data_sources.add_sql(
         name="build",
         connection_string=f"{gx_duckdb.NAME}:///{database}",
-        kwargs={"connect_args": {"read_only": True}},
+        kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
     )
     try:
         outcomes = {}
@@ -213,11 +214,15 @@ def _validate(database: Path, suites: list[Suite]) -> dict[str, list[Outcome]]:
                 },
             )
             # Results come back in an order of their own.
-            by_number = {int(result.expectation_config.meta["rule"]): result for result in results.results}
+            by_number = {_number(result): result for result in results.results}
             outcomes[suite.name] = [_outcome(suite, rule, by_number[number]) for number, rule in enumerate(suite.rules)]
         return outcomes
     finally:
         gx_duckdb.close_all()
+
+
+def _number(result: Any) -> int:
+    return int(result.expectation_config.meta["rule"])
 
 
 def _outcome(suite: Suite, rule: Rule, result: Any) -> Outcome:

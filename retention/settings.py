@@ -27,6 +27,10 @@ class _Home(BaseSettings):
     home: Path = DEFAULT_HOME
 
 
+def _home_from_environment() -> Path:
+    return _Home(_env_file=DOTENV).home  # type: ignore[call-arg]
+
+
 class Settings(BaseSettings):
     """Settings of one installation.
 
@@ -70,7 +74,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         given = init_settings().get("home")
-        home = _absolute(given if given is not None else _Home(_env_file=DOTENV).home)
+        home = _absolute(given if given is not None else _home_from_environment())
         # Later files of the list win: what was generated for this home beats the checkout's defaults.
         files = DotEnvSettingsSource(settings_cls, env_file=[DOTENV, home / "retention.env"])
         return init_settings, env_settings, files
@@ -206,7 +210,7 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     if home is not None:
         given["home"] = Path(home)
     else:
-        given["home"] = _Home(_env_file=DOTENV).home
+        given["home"] = _home_from_environment()
     return Settings(**given)
 
 

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -18,6 +17,7 @@ from retention.cli import app
 from retention.quality import GateError
 from retention.settings import Settings, load_settings
 from tests.publish.company import AS_OF, clients, contracts, copy_home, write_company, write_csv
+from tests.unit.processes import is_running
 
 
 def silent(text: str) -> None:
@@ -27,13 +27,6 @@ def silent(text: str) -> None:
 def rows(settings: Settings, query: str) -> list[tuple]:
     with duckdb.connect(str(settings.published_file), read_only=True) as connection:
         return connection.execute(query).fetchall()
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that ended and that nobody has asked about (state Z) does not."""
-    with suppress(FileNotFoundError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
 
 
 def break_contracts(settings: Settings, number: int) -> None:
