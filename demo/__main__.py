@@ -101,7 +101,7 @@ def serve_bitrix24(
     burst: Annotated[float, typer.Option(help="Requests that may come at once, as in the cloud.")] = 50,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Answer as Bitrix24 until stopped. Ten times as fast as the cloud unless told otherwise: the demo is in a hurry."""
+    """Answer as Bitrix24 until stopped. Ten times as fast as the cloud unless told otherwise: a demo is in a hurry."""
     _state(home)
     address = urlsplit(url)
     parts = address.path.strip("/").split("/")
@@ -113,7 +113,7 @@ def serve_bitrix24(
         )
     except OSError as error:
         raise _stop(
-            f"port {address.port} cannot be opened ({error.strerror}): stop what uses it or change it"
+            f"port {address.port} cannot be opened ({error.strerror}): stop what uses it, or set DEMO_BITRIX24_URL"
         ) from None
     typer.echo(f"Bitrix24 answers on port {address.port}, {rate:g} requests a second")
     try:

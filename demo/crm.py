@@ -1,4 +1,4 @@
-"""What the CRM writes down: deals, contacts, assignments, requests to leave, dismissals, interviews, fixes, mailings."""
+"""What the CRM writes down: deals, contacts, managers, requests to leave, dismissals, interviews, fixes, mailings."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ STEP = 30
 FIRST_DECISION = 12
 """Nobody decides to leave in the first days: a refund of the release before could be taken for one of the next."""
 
-BASE_HAZARD = (0.0350, 0.0183)
+BASE_HAZARD = (0.0350, 0.0186)
 """Chance to decide to leave within 30 days without any experience, before the programme and with its full effect."""
 PROGRAMME_RAMP_DAYS = 180
 EARLY_DAYS, EARLY_FACTOR = 100, 1.5
@@ -90,7 +90,7 @@ MANAGER_WITH_PROGRAMME = 0.55
 
 @dataclass(slots=True)
 class Release:
-    """How a client that asked to leave was handled. Billing alone knows of an `unknown` one (no request, no instants)."""
+    """How a client that asked to leave was handled. Of an `unknown` one only billing knows: no request, no instants."""
 
     handling: str
     requested_at: int | None

@@ -93,7 +93,8 @@ _TABLES: tuple[tuple[str, str, int, str, Callable[..., Row]], ...] = (
         "cabinet_feedback",
         "feedback",
         1,
-        "feedback_no customer_no kind score is_public ticket_id employee_login body submitted_at answered_at acted_on_at",
+        "feedback_no customer_no kind score is_public ticket_id employee_login body "
+        "submitted_at answered_at acted_on_at",
         _feedback,
     ),
 )

@@ -241,7 +241,7 @@ class Desk:
             login, full_name, *_ = seen[1]
             first, last = full_name.split(" ", 1)
             number = self.user_ids[login]
-            # Somebody who has given notice is switched off at once: what a row shows may not depend on the day of reading.
+            # Switched off with the notice: what a row shows may not depend on the day of reading.
             is_valid = 1 if seen[1][5] is None else 2
             moments = (_moment(person.versions[0][0]), _moment(seen[0]))
             yield (number,), (number, login, first, last, is_valid, *moments)
