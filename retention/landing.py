@@ -273,6 +273,8 @@ def locked(settings: Settings, source: str) -> Iterator[None]:
     """
     folder = settings.landing / source
     folder.mkdir(parents=True, exist_ok=True)
+    # Names of people and companies lie here: nobody but the owner has business in this folder.
+    settings.landing.chmod(0o700)
     with (folder / ".lock").open("w") as handle:
         _wait_for(handle, source, folder)
         for leftover in folder.glob(f"*/{TEMPORARY}*"):

@@ -9,6 +9,7 @@ them unasked (user.get).
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -302,6 +303,9 @@ def _portal(url: str) -> Any:
     if parts.scheme not in ("http", "https") or not parts.netloc or not token:
         raise SourceError("bitrix24: RETENTION_BITRIX24_URL must look like https://<portal>/rest/<user>/<code>/")
     base = f"{parts.scheme}://{parts.netloc}/rest/{token.group(1)}"
+    if parts.hostname in ("127.0.0.1", "localhost"):
+        # The SDK's requests go through the machine's proxy, which cannot reach a portal on loopback.
+        os.environ["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), parts.hostname)))
 
     class Portal(BitrixWebhook):
         def call_method(self, api_method: str, params: Any = None, **_: Any) -> Any:

@@ -106,7 +106,7 @@ class FilesSource:
             kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(columns)))
             source = (
                 f"read_csv({literal(path)}, auto_detect = false, header = true, columns = {{{kinds}}}, delim = ',', "
-                f"quote = '\"', escape = '\"', nullstr = '', encoding = 'utf-8', max_line_size = 16777216)"
+                f"quote = '\"', escape = '\"', nullstr = '', encoding = 'utf-8')"
             )
             names = {name: f"c{position}" for position, name in enumerate(columns)}
         # An empty text is no value, in Parquet as in CSV.

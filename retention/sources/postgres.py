@@ -115,7 +115,7 @@ def connect_postgres(
     try:
         load_extension(connection, "postgres_scanner")
         try:
-            connection.execute(f"attach {literal(secret)} as {DATABASE} (type postgres, read_only)")
+            connection.execute(f"attach {literal(_with_timeout(secret))} as {DATABASE} (type postgres, read_only)")
             connection.execute(f"select 1 from postgres_query({literal(DATABASE)}, 'select 1')").fetchall()
         except duckdb.Error as error:
             where = f"{parts.hostname}:{parts.port or 5432}/{parts.path.strip('/')}"
@@ -128,10 +128,18 @@ def connect_postgres(
         connection.close()
 
 
+def _with_timeout(url: str) -> str:
+    """A host that swallows packets must not hold a run for minutes."""
+    if "connect_timeout=" in url:
+        return url
+    return f"{url}{'&' if urlsplit(url).query else '?'}connect_timeout=15"
+
+
 def scrub(message: str, secret: str) -> str:
-    """Take a connection URL, its password and anything that looks like one out of a message; first line only."""
+    """Take a connection URL, its password and anything that looks like one out of a message, and put it on one line."""
     password = urlsplit(secret).password
-    message = message.replace(secret, "(the configured address)")
+    for address in (_with_timeout(secret), secret):
+        message = message.replace(address, "(the configured address)")
     for form in {password, unquote(password)} if password else set():
         message = message.replace(form, "***")
     message = re.sub(r"://[^@\s]*@", "://***@", message)
