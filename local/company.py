@@ -50,6 +50,14 @@ def headline(stack: Stack) -> str:
             order by month desc limit 1
             """
         ).fetchone()
+        years = marts.execute(
+            """
+            select year(month), churned_12m, opening_12m
+            from marts.churn_monthly
+            where segment = 'all' and month(month) = 12 and opening_12m > 0
+            order by month
+            """
+        ).fetchall()
         returns = marts.execute(
             """
             select returned, mature_releases from marts.return_summary
@@ -72,6 +80,10 @@ def headline(stack: Stack) -> str:
             f"Churn of the trailing year     {_share(churned_12m, opening_12m)}",
             f"  without dismissed clients    {_share(regretted_12m, opening_12m)}",
         ]
+    if years:
+        lines.append(
+            "Churn by calendar year         " + ", ".join(f"{year} {100 * gone / of:.1f} %" for year, gone, of in years)
+        )
     if returns:
         lines.append(f"Released, back within a year   {_share(*returns)}")
         lines += [f"  {f'exit handled: {level}':28} {_share(back, of)}" for level, back, of in handled]
@@ -98,7 +110,7 @@ def _run_pipeline(stack: Stack, client: airflow.Client, say: services.Say) -> No
         run["dag_run_id"] for dag_id in CHAIN for run in client.runs(dag_id) if run["state"] in ("success", "failed")
     }
     for dag_id in EXTRACTIONS:
-        _ensure_run(client, dag_id)
+        _ensure_run(client, dag_id, seen)
     told: dict[tuple[str, str, str], str] = {}
 
     def dashboards_stand() -> bool:
@@ -152,12 +164,12 @@ def _tell_tasks(
             )
 
 
-def _ensure_run(client: airflow.Client, dag_id: str) -> None:
-    """See to it that a run is under way: at its very first start the scheduler makes one by itself."""
+def _ensure_run(client: airflow.Client, dag_id: str, seen: set[str]) -> None:
+    """See to it that a run is under way or just done: only at its very first start the scheduler makes one by itself."""
     deadline = time.monotonic() + 20
     while not client.runs(dag_id) and time.monotonic() < deadline:
         time.sleep(1)
-    if not any(run["state"] in ("queued", "running") for run in client.runs(dag_id)):
+    if all(run["dag_run_id"] in seen for run in client.runs(dag_id)):
         client.trigger(dag_id)
 
 
