@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from playwright.sync_api import Browser, Error, Page, Playwright, Response, sync_playwright
 
@@ -82,10 +83,17 @@ def log_in(chromium: Browser, url: str, user: str, password: str) -> Page:
     return page
 
 
-def look(page: Page, url: str, slug: str, tabs: tuple[str, ...] = ()) -> Seen:
-    """Open a dashboard, go through its tabs (the first is open already), wait until all is drawn."""
+def look(page: Page, url: str, slug: str, tabs: tuple[str, ...] = (), period: str = "") -> Seen:
+    """Open a dashboard, go through its tabs (the first is open already), wait until all is drawn.
+
+    `period` sets the filter Period, as `2024-01-01 : 2025-01-01` (the second day is not part of it).
+    """
+    address = f"{url}/superset/dashboard/{slug}/"
+    if period:
+        state = f"(extraFormData:(time_range:'{period}'),filterState:(value:'{period}'),id:NATIVE_FILTER-period)"
+        address += f"?native_filters={quote(f'(NATIVE_FILTER-period:{state})')}"
     with _answers(page) as answers:
-        page.goto(f"{url}/superset/dashboard/{slug}/")
+        page.goto(address)
         seen = read(page, Seen(), answers)
         for tab in tabs:
             page.get_by_role("tab", name=tab).click()
@@ -170,9 +178,17 @@ def _states(page: Page) -> list[dict[str, str]]:
     return states
 
 
-def picture(page: Page, path: Path) -> Path:
-    """Save the page from its top to the end of its charts."""
+def picture(page: Page, path: Path, last: str | None = None, only: str | None = None) -> Path:
+    """Save the page from its top to the end of the chart `last` (default: of the last chart), or one chart alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    end = page.eval_on_selector_all(CHART, "charts => Math.max(...charts.map(c => c.getBoundingClientRect().bottom))")
+    if only:
+        page.locator(_titled(only)).screenshot(path=path)
+        return path
+    boxes = [chart.bounding_box() for chart in page.locator(_titled(last) if last else f"{CHART}:visible").all()]
+    end = max(box["y"] + box["height"] for box in boxes if box)
     page.screenshot(path=path, clip={"x": 0, "y": 0, "width": TALL["width"], "height": min(end + 24, TALL["height"])})
     return path
+
+
+def _titled(title: str) -> str:
+    return f'[data-test-chart-name="{title}"]'

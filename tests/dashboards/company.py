@@ -29,13 +29,6 @@ def write(folder: Path, clients: int = 400, seed: int = 7) -> Path:
     return write_tables(folder, tables)
 
 
-def write_newcomers(folder: Path) -> Path:
-    """Write a company of which only clients and contracts are known, and that nobody has left."""
-    clients = [{"client_key": f"n{number}", "name": "New", "registered_at": FIRST_DAY} for number in range(6)]
-    contracts = [_contract(client["client_key"], 1, 100, FIRST_DAY, None, "") for client in clients]
-    return write_tables(folder, {"clients": clients, "contracts": contracts})
-
-
 def write_tables(folder: Path, tables: dict[str, Rows]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for entity, rows in tables.items():

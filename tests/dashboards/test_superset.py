@@ -19,7 +19,7 @@ from retention.settings import Settings
 from tests.dashboards import company
 from tests.dashboards.api import Api
 from tests.dashboards.browser import browser, choose, log_in, look, picture
-from tests.dashboards.conftest import publish, user_of
+from tests.dashboards.conftest import user_of
 
 SLUG = "retention-overview"
 TABS = ("Data health",)
@@ -175,6 +175,19 @@ def test_the_segment_filter_shows_one_segment_alone(leadership: Any, marts: Quer
     assert "1 January 2026" in seen.texts["Data complete up to"]
 
 
+def test_the_period_filter_reaches_what_has_months_and_nothing_else(leadership: Any, settings: Settings) -> None:
+    page, whole, _ = leadership
+    seen = look(page, settings.superset_url, SLUG, period="2024-01-01 : 2025-01-01")
+    assert seen.wrong == {}
+    year = {f"2024-{month:02}-01" for month in range(1, 13)}
+    for title in ("Churn rate by month", "How clients left", "The first 100 days"):
+        assert {row["month"] for row in months(seen.answers[title][0])} == year, title
+    assert "December 2024" in seen.texts["Churn, trailing year"]
+    assert seen.answers["Return rates with their n"] != whole.answers["Return rates with their n"]
+    assert seen.answers["How long until they come back"] == whole.answers["How long until they come back"]
+    assert seen.texts["Data complete up to"] == whole.texts["Data complete up to"]
+
+
 def test_pushing_twice_leaves_nothing_twice(settings: Settings) -> None:
     api = Api(settings)
     kinds = ("database/", "dataset/", "chart/", "dashboard/", "security/roles/")
@@ -254,12 +267,17 @@ def test_a_chart_whose_column_is_gone_is_caught(chromium: Browser, settings: Set
 
 
 def test_a_new_build_is_shown_at_once_and_an_empty_mart_is_not_an_error(
-    chromium: Browser, settings: Settings, stack: Stack, tmp_path: Path
+    chromium: Browser, settings: Settings, tmp_path: Path
 ) -> None:
-    # A company of which only clients and contracts are known, and that nobody has left, takes the place of the first.
-    publish(company.write_newcomers(tmp_path / "files"), tmp_path / "home")
+    # What a company without releases publishes: marts with their columns and no rows.
+    other = tmp_path / "retention.duckdb"
+    other.write_bytes(settings.published_file.read_bytes())
+    with duckdb.connect(str(other)) as connection:
+        for mart in ("return_rates", "return_summary", "return_curve", "retention_cohorts", "dated_events"):
+            connection.execute(f"delete from marts.{mart}")
+        connection.execute("update marts.mrr_monthly set closing_mrr = 600")
     current = settings.published_file.readlink()
-    swap(settings.published_file, tmp_path / "home" / "published" / "retention.duckdb")
+    swap(settings.published_file, other)
     try:
         password = settings.superset_password.get_secret_value()
         page = log_in(chromium, settings.superset_url, settings.superset_user, password)
