@@ -243,7 +243,7 @@ def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book
     lines = [book.add("invoice_lines", issued_at, invoice, 1, kind, amount)]
     if discount:
         lines.append(book.add("invoice_lines", issued_at, invoice, 2, "discount", discount))
-    if chance(rng, 0.002):
+    if chance(rng, 0.01):
         # Issued twice; the double is deleted with its lines.
         gone_at = issued_at + between(rng, 2, 15) * DAY_SECONDS
         twin = book.add("invoices", issued_at + 60, *invoice.versions[0][1][1:])
@@ -265,7 +265,7 @@ def _payment(rng, life: Life, spell: Spell, invoice: Fact, stops_paying_on: int 
         return
     late = between(rng, 1, 2) * DAY_SECONDS if chance(rng, 0.03) else 0
     _write_payment(life, invoice, "succeeded", paid_at, late, book)
-    if chance(rng, 0.003):
+    if chance(rng, 0.015):
         double = _write_payment(life, invoice, "succeeded", paid_at + 30, 0, book)
         double.vanishes_at = paid_at + between(rng, 3, 20) * DAY_SECONDS
 

@@ -150,7 +150,7 @@ def _contact(
         purpose,
         happens_at,
     )
-    if chance(rng, 0.004):
+    if chance(rng, 0.02):
         fact.vanishes_at = fact.versions[0][0] + between(rng, 2, 30) * DAY_SECONDS
     return fact
 

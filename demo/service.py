@@ -43,7 +43,7 @@ FIRST_RESPONSE_SPREAD = 1.0
 
 SCORES = {
     "operator_rating": ({5: 0.50, 4: 0.27, 3: 0.12, 2: 0.06, 1: 0.05}, {5: 0.76, 4: 0.17, 3: 0.04, 2: 0.02, 1: 0.01}),
-    "review": ({5: 0.45, 4: 0.25, 3: 0.12, 2: 0.09, 1: 0.09}, {5: 0.72, 4: 0.18, 3: 0.05, 2: 0.03, 1: 0.02}),
+    "review": ({5: 0.45, 4: 0.25, 3: 0.12, 2: 0.09, 1: 0.09}, {5: 0.77, 4: 0.16, 3: 0.04, 2: 0.02, 1: 0.01}),
     "survey": ({5: 0.48, 4: 0.30, 3: 0.13, 2: 0.05, 1: 0.04}, {5: 0.74, 4: 0.20, 3: 0.04, 2: 0.01, 1: 0.01}),
 }
 """Before and after the programme's first months; the index crosses 4.5 in between."""
@@ -164,7 +164,7 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
         writer.message("employee", agent, solved_at)
     _finish(rng, writer, agent, solved_at, what)
     _rate(rng, life, ticket, agent, solved_at, book)
-    if chance(rng, 0.004):
+    if chance(rng, 0.02):
         _throw_away(rng, writer, solved_at)
     return ticket
 

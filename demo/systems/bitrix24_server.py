@@ -15,7 +15,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,14 +108,15 @@ class Bucket:
 
     rate: float
     size: float
+    clock: Callable[[], float] = time.monotonic
     level: float = 0.0
-    seen_at: float = field(default_factory=time.monotonic)
+    seen_at: float = float("-inf")
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> bool:
         """Put one request in; False when the bucket is full."""
         with self.lock:
-            now = time.monotonic()
+            now = self.clock()
             self.level = max(0.0, self.level - (now - self.seen_at) * self.rate)
             self.seen_at = now
             if self.level + 1 > self.size:
