@@ -12,6 +12,7 @@ only for state changes (two state names) and for the one dynamic field that hold
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.settings import Settings
@@ -29,7 +30,7 @@ _PROMISE = (
 )
 
 
-def _table(name: str, columns: dict[str, str], *, also_needed: tuple[str, ...] = (), **more: object) -> Table:
+def _table(name: str, columns: dict[str, str], *, also_needed: tuple[str, ...] = (), **more: Any) -> Table:
     """`also_needed`: columns that the condition looks at."""
     return Table(
         source="znuny",
@@ -37,11 +38,11 @@ def _table(name: str, columns: dict[str, str], *, also_needed: tuple[str, ...] =
         columns=columns,
         key=("id",),
         required=tables_required(columns) | set(also_needed),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
-_CHANGED = {"cursor": "change_time", "overlap": timedelta(hours=2)}
+_CHANGED: dict[str, Any] = {"cursor": "change_time", "overlap": timedelta(hours=2)}
 
 ENTITIES = (
     _table(

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from demo.model import COLUMNS
 from retention import landing
 from retention.extract import extract_source, reconcile_source
 from retention.sources import SourceError, entities
@@ -201,4 +202,7 @@ def test_every_entity_of_the_contract_has_a_file():
     assert [entity.name for entity in entities("files")] == list(CANONICAL)
     assert len(CANONICAL) == 21
     assert all(entity.key and set(entity.key) <= set(entity.columns) for entity in CANONICAL.values())
+    assert {name: entity.columns for name, entity in CANONICAL.items()} == {
+        name: (*columns, "updated_at") for name, columns in COLUMNS.items()
+    }
     assert CANONICAL["employees"].required == ("employee_key", "full_name", "department", "is_head")

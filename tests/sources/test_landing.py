@@ -2,17 +2,22 @@
 unnoticed would each make every number of the warehouse quietly wrong."""
 
 import json
+import logging
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from retention import extract as extraction
 from retention import landing
 from retention.extract import extract_source
 from retention.sources import SourceError, entities
+from retention.sources.files import FilesSource
 
 KILLED = """
 import sys, time
@@ -144,6 +149,24 @@ def test_two_processes_do_not_land_one_source_at_once(folder, settings_for, monk
     settings = settings_for(sources=["files"], files_dir=folder)
     with landing.locked(settings, "files"), pytest.raises(SourceError, match="another process has been landing files"):
         extract_source(settings, "files")
+
+
+def test_a_long_load_says_that_it_is_still_going_on_and_every_load_what_it_brought(
+    folder, settings_for, monkeypatch, caplog
+):
+    monkeypatch.setattr(extraction, "PROGRESS_SECONDS", 0.01)
+    read = FilesSource.extract
+
+    def slowly(*arguments):
+        time.sleep(0.1)
+        read(*arguments)
+
+    monkeypatch.setattr(FilesSource, "extract", slowly)
+    said = []
+    with caplog.at_level(logging.INFO):
+        extract_source(settings_for(sources=["files"], files_dir=folder), "files", said.append)
+    assert any(text.startswith("files.clients: reading for ") for text in said)
+    assert re.search(r"files\.clients: 2 rows in \d+\.\d s", caplog.text)
 
 
 @pytest.mark.parametrize(
