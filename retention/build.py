@@ -104,7 +104,8 @@ def effective_vars(settings: Settings) -> dict[str, Any]:
     unknown = sorted(set(settings.vars) - set(known))
     if unknown:
         raise BuildError(f"Unknown variable {', '.join(unknown)}; known are: {', '.join(sorted(known))}.")
-    return {**known, **settings.vars, "company_timezone": settings.company_timezone}
+    zones = {"company_timezone": settings.company_timezone, "znuny_timezone": settings.znuny_timezone}
+    return {**known, **settings.vars, **zones}
 
 
 def resolve_as_of(settings: Settings) -> date:

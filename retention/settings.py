@@ -118,10 +118,11 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _one_company_timezone(self) -> Self:
-        # The zone is both a setting (extraction needs "today") and a dbt var: an override must reach both.
-        if "company_timezone" in self.vars:
-            self.company_timezone = self._known_zone(str(self.vars["company_timezone"]))
+    def _one_value_per_zone(self) -> Self:
+        # A zone is both a setting (extraction needs "today") and a dbt var: an override must reach both.
+        for name in ("company_timezone", "znuny_timezone"):
+            if name in self.vars:
+                setattr(self, name, self._known_zone(str(self.vars[name])))
         return self
 
     @property
