@@ -165,7 +165,7 @@ def _tell_tasks(
 
 
 def _ensure_run(client: airflow.Client, dag_id: str, seen: set[str]) -> None:
-    """See to it that a run is under way or just done: only at its very first start the scheduler makes one by itself."""
+    """See to it that there is a new run: only at its very first start the scheduler makes one by itself."""
     deadline = time.monotonic() + 20
     while not client.runs(dag_id) and time.monotonic() < deadline:
         time.sleep(1)
