@@ -1,5 +1,6 @@
 """A published build of a small company, and a Superset that shows it; both made once."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from retention.cli import app
 from retention.dashboards import push
 from retention.settings import Settings, load_settings
 from tests.dashboards import company
+from tests.dashboards.api import Api
 
 
 def publish(files: Path, home: Path) -> None:
@@ -25,10 +27,15 @@ def publish(files: Path, home: Path) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A home with a published build, its own PostgreSQL and a running Superset."""
     folder = tmp_path_factory.mktemp("dashboards")
-    # Superset is served under the account that started it, which need not be the one of the test's folder.
-    stack = Stack(folder / "home")
-    stack.prepare(demo=False)
-    publish(company.write(folder / "files"), stack.home)
+    home = folder / "home"
+    publish(company.write(folder / "files"), home)
+    stack = Stack(home)
+    with pytest.MonkeyPatch.context() as environment:
+        # Not the usual ports: somebody may be starting a stack of his own meanwhile.
+        for place, name in enumerate(("POSTGRES", "SUPERSET")):
+            port = processes.free_port(20_000 + 2 * (os.getpid() % 10_000) + place)
+            environment.setenv(f"LOCAL_{name}_PORT", str(port))
+        stack.prepare(demo=False)
     server = postgres.Server(stack.port("postgres"), stack.values["LOCAL_POSTGRES_PASSWORD"])
     try:
         postgres.start(stack.home / "postgres", server, run=stack.run, log=stack.log(postgres.NAME), durable=False)
@@ -54,8 +61,6 @@ def settings(stack: Stack) -> Settings:
 @pytest.fixture(scope="session")
 def people(settings: Settings) -> dict[str, str]:
     """One user of each role: name of the role → password. The user is called like the role, in small letters."""
-    from tests.dashboards.api import Api
-
     api = Api(settings)
     passwords = {}
     for role in ("Leadership", "Analyst", "Retention team"):
