@@ -207,6 +207,8 @@ def test_a_publish_that_is_killed_leaves_a_whole_build_and_the_next_one_finishes
     publish_and_be_killed(settings, patch)
     assert seen(settings)[0] == (2 if "_prune" in patch else 1)
     assert publish.builds(settings)
+    # The next run must not take it for done, unless readers were pointed at it.
+    assert (publish.unchanged_since(settings, "fingerprint 2") is not None) == ("_prune" in patch)
     publish_build(settings, 3)
     assert seen(settings) == (3, 3)
     # Nothing is left of the killed one but, at most, a build that readers had been pointed at.

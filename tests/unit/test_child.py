@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.unit.processes import is_running
+from tests.unit.processes import is_running, wait_for
 
 # Starts a child as a run does, under the command line's handling of SIGTERM.
 PARENT = """
@@ -18,13 +17,6 @@ signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
 child = "import os, time; print(os.getpid(), file=open(r'{pid}', 'w')); time.sleep(60)"
 build._run_child([sys.executable, "-c", child], dict(os.environ))
 """
-
-
-def wait_for(condition, seconds: float = 20) -> bool:
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
