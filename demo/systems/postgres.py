@@ -66,22 +66,22 @@ def _fill_table(connection: psycopg.Connection[Any], table: Table, since: int, u
                     copy.write_row(row)
                     written += 1
         return written, 0
-    upserts: list[Row] = []
-    affected: list[Row] = []
-    for key, row in table.rows(since, until):
-        affected.append(key)
-        if row is not None:
-            upserts.append(row)
-    if not affected:
+    changed = list(table.rows(since, until))
+    if not changed:
         return 0, 0
-    create = "create temporary table {} on commit drop as select {} from {} limit 0"
+    create = "create temporary table {} on commit drop as select {}, false as is_gone from {} limit 0"
     connection.execute(sql.SQL(create).format(changes, keys, target))
     with connection.cursor().copy(sql.SQL("copy {} from stdin").format(changes)) as copy:
-        for key in affected:
-            copy.write_row(key)
-    delete = sql.SQL("delete from {} where ({}) in (select {} from {})").format(target, keys, keys, changes)
-    deleted = connection.execute(delete).rowcount
+        for key, row in changed:
+            copy.write_row((*key, row is None))
+    delete = sql.SQL("delete from {} where ({}) in (select {} from {} where is_gone = %s)")
+    delete = delete.format(target, keys, keys, changes)
+    gone = connection.execute(delete, (True,)).rowcount
+    connection.execute(delete, (False,))
+    written = 0
     with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin").format(target, names)) as copy:
-        for row in upserts:
-            copy.write_row(row)
-    return len(upserts), max(deleted - len(upserts), 0) if deleted > len(upserts) else 0
+        for _, row in changed:
+            if row is not None:
+                copy.write_row(row)
+                written += 1
+    return written, gone
