@@ -31,8 +31,12 @@ CONTRACTS: dict[str, dict[str, list[tuple[str, str, str, str]]]] = {
     "leave-return-leave": {
         "leaver": [("2023-01-01", "2023-03-10", "request", "100"), ("2023-05-05", "2023-08-20", "request", "100")]
     },
-    "two-contracts": {"two": [("2023-01-01", "2023-04-15", "request", "100"), ("2023-01-01", "2023-06-15", "request", "50")]},
-    "returned-is-not-expansion": {"back": [("2023-01-01", "2023-03-10", "expired", "100"), ("2023-05-10", "", "", "100")]},
+    "two-contracts": {
+        "two": [("2023-01-01", "2023-04-15", "request", "100"), ("2023-01-01", "2023-06-15", "request", "50")]
+    },
+    "returned-is-not-expansion": {
+        "back": [("2023-01-01", "2023-03-10", "expired", "100"), ("2023-05-10", "", "", "100")]
+    },
     "zero-price": {"free": [("2023-01-01", "2023-03-01", "expired", "100"), ("2023-03-01", "", "", "0")]},
     "grace": {
         "seven": [("2023-01-01", "2023-03-10", "", "100"), ("2023-03-17", "", "", "100")],
@@ -133,18 +137,19 @@ def spells(query: Query, client: str) -> list[tuple[date, date | None, str | Non
 
 
 def mature_window(query: Query) -> None:
-    summary = dict(
-        (window, (mature, returned, rate))
+    summary = {
+        window: (mature, returned, rate)
         for window, mature, returned, rate in query(
             "select window_days, mature_releases, returned, return_rate from marts.return_summary "
             "where dimension = 'segment' and level = 'mature-window'"
         )
-    )
+    }
     assert summary[90] == (2, 1, 0.5)
     assert summary[30][0] == 4
     january = query(
         "select window_days, releases, mature_releases, is_mature from marts.return_rates "
-        "where month = '2024-01-01' and segment = 'mature-window' and handling = 'all' and window_days in (30, 90) order by 1"
+        "where month = '2024-01-01' and segment = 'mature-window' and handling = 'all' and window_days in (30, 90) "
+        "order by 1"
     )
     assert january == [(30, 2, 2, False), (90, 2, 0, False)]
 
@@ -160,7 +165,9 @@ def same_month_return(query: Query) -> None:
 
 
 def leave_return_leave(query: Query) -> None:
-    assert query("select days_to_return, is_censored from marts.fct_releases where client_id = 'leaver' order by spell_number") == [
+    assert query(
+        "select days_to_return, is_censored from marts.fct_releases where client_id = 'leaver' order by spell_number"
+    ) == [
         (56, False),
         (None, True),
     ]
@@ -265,7 +272,8 @@ def quiet_prepaid_month(query: Query) -> None:
     found = movements(query, "quiet")
     assert [found[month] for month in ("2023-03", "2023-04", "2023-05")] == ["new", "contraction", "expansion"]
     assert query(
-        "select closing_mrr from marts.fct_client_months where client_id = 'quiet' and month <= '2023-05-01' order by month"
+        "select closing_mrr from marts.fct_client_months where client_id = 'quiet' and month <= '2023-05-01' "
+        "order by month"
     ) == [(Decimal("50.00"),), (Decimal("0.00"),), (Decimal("70.00"),)]
     assert "returned" not in found.values()
 
@@ -281,7 +289,9 @@ def late_paperwork(query: Query) -> None:
         (date(2023, 1, 1), date(2023, 5, 10), "released"),
         (date(2023, 5, 25), None, None),
     ]
-    assert query("select days_to_return, days_to_release from marts.fct_releases where client_id = 'late'") == [(15, 27)]
+    assert query("select days_to_return, days_to_release from marts.fct_releases where client_id = 'late'") == [
+        (15, 27)
+    ]
 
 
 CASES: dict[str, Callable[[Query], None]] = {
