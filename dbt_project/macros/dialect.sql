@@ -70,7 +70,7 @@
 {% macro month_end(day) -%} cast(last_day({{ day }}) as date) {%- endmacro %}
 
 
-{# One row per month from the month of `first_day` to the month of `last_day`: column `month`. Both are columns of `relation`, which has one row. #}
+{# One row per month from the month of `first_day` to the month of `last_day`, columns of `relation`, which has one row: column `month`. #}
 {% macro month_series(relation, first_day, last_day) %}
     select cast(unnest(generate_series(
         date_trunc('month', cast({{ first_day }} as timestamp)),
