@@ -9,7 +9,7 @@ from local.stack import Stack
 
 EXTRACTIONS = ("extract_crm", "extract_billing", "extract_tickets")
 CHAIN = (*EXTRACTIONS, "build_warehouse", "refresh_dashboards")
-DONE = ("success", "failed", "skipped", "upstream_failed", "removed")
+FINISHED = ("success", "failed")
 PATIENCE_SECONDS = 40 * 60
 
 
@@ -17,8 +17,7 @@ def demo(stack: Stack, say: services.Say, clients: int | None = None) -> None:
     """Bring everything up and stay until a build is published and the dashboards stand; then tell where to look."""
     services.up(stack, say, demo=True, clients=clients)
     client = airflow.Client(stack)
-    if not _finished(stack, client):
-        _run_pipeline(stack, client, say)
+    _run_pipeline(stack, client, say)
     say("ready")
     print()
     print(headline(stack))
@@ -96,41 +95,32 @@ def _share(part: int | None, whole: int | None) -> str:
     return f"{100 * part / whole:5.1f} %   ({part:,} of {whole:,})"
 
 
-def _finished(stack: Stack, client: airflow.Client) -> bool:
-    """Whether a build is published and the dashboards were pushed after one."""
-    if not (stack.home / "published" / "retention.duckdb").exists() or "refresh_dashboards" not in client.dag_ids():
-        return False
-    return any(run["state"] == "success" for run in client.runs("refresh_dashboards"))
+def _published(stack: Stack) -> bool:
+    return (stack.home / "published" / "retention.duckdb").exists()
+
+
+def _succeeded(client: airflow.Client, dag_id: str) -> bool:
+    return any(run["state"] == "success" for run in client.runs(dag_id))
 
 
 def _run_pipeline(stack: Stack, client: airflow.Client, say: services.Say) -> None:
+    """Let the scheduler do what is missing, and tell of every task until the dashboards stand."""
     say("waiting for Airflow to read the DAGs")
     _until(lambda: _dags_are_read(client), "Airflow to read the DAGs", 180)
-    seen = {
-        run["dag_run_id"] for dag_id in CHAIN for run in client.runs(dag_id) if run["state"] in ("success", "failed")
-    }
-    for dag_id in EXTRACTIONS:
-        _ensure_run(client, dag_id, seen)
+    if _published(stack) and _succeeded(client, "refresh_dashboards"):
+        return
+    earlier = {run["dag_run_id"] for dag_id in CHAIN for run in client.runs(dag_id) if run["state"] in FINISHED}
+    # A published build of an earlier start wants its dashboards only.
+    for dag_id in ["refresh_dashboards"] if _published(stack) else EXTRACTIONS:
+        _ensure_run(client, dag_id, earlier)
     told: dict[tuple[str, str, str], str] = {}
 
     def dashboards_stand() -> bool:
         for dag_id in CHAIN:
             for run in client.runs(dag_id):
-                if run["dag_run_id"] not in seen:
+                if run["dag_run_id"] not in earlier:
                     _tell_tasks(stack, client, say, run, told)
-        # A build that finds nothing new pushes nothing: then the dashboards are brought up by hand.
-        runs = {dag_id: [run for run in client.runs(dag_id) if run["dag_run_id"] not in seen] for dag_id in CHAIN}
-        if any(run["state"] == "success" for run in runs["refresh_dashboards"]):
-            return True
-        skipped = any(
-            task["task_id"] == "publish" and task["state"] == "skipped"
-            for run in runs["build_warehouse"] if run["state"] in ("success", "skipped")
-            for task in client.tasks("build_warehouse", run["dag_run_id"])
-        )  # fmt: skip
-        published = (stack.home / "published" / "retention.duckdb").exists()
-        if skipped and published and not runs["refresh_dashboards"]:
-            client.trigger("refresh_dashboards")
-        return False
+        return _succeeded(client, "refresh_dashboards")
 
     _until(dashboards_stand, "the pipeline to publish", PATIENCE_SECONDS)
 
@@ -164,12 +154,12 @@ def _tell_tasks(
             )
 
 
-def _ensure_run(client: airflow.Client, dag_id: str, seen: set[str]) -> None:
+def _ensure_run(client: airflow.Client, dag_id: str, earlier: set[str]) -> None:
     """See to it that there is a new run: only at its very first start the scheduler makes one by itself."""
     deadline = time.monotonic() + 20
     while not client.runs(dag_id) and time.monotonic() < deadline:
         time.sleep(1)
-    if all(run["dag_run_id"] in seen for run in client.runs(dag_id)):
+    if all(run["dag_run_id"] in earlier for run in client.runs(dag_id)):
         client.trigger(dag_id)
 
 
@@ -198,5 +188,6 @@ def status(stack: Stack) -> str:
         state = f"running (process {known.pid})" if known and stack.alive(name) else "stopped"
         lines.append(f"{name:24}{state}")
     link = stack.home / "published" / "retention.duckdb"
-    lines.append(f"{'published build':24}{link.resolve().stem.removeprefix('retention_') if link.exists() else 'none'}")
+    build = link.resolve().stem.removeprefix("retention_") if link.exists() else "none"
+    lines.append(f"{'published build':24}{build}")
     return "\n".join(lines)

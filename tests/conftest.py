@@ -1,6 +1,7 @@
 """Fixtures that several folders of tests share."""
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,3 +62,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestSe
         yield TestServer(server)
     finally:
         postgres.stop(folder)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_retention() -> None:
+    """The command line turns the log down for its whole process; a test that ran it must not silence the next one."""
+    logging.getLogger("retention").setLevel(logging.NOTSET)

@@ -22,7 +22,7 @@ from local.stack import Stack
 CHECKOUT = Path(__file__).parents[2]
 CLIENTS = 150
 EXTRACTIONS = company.EXTRACTIONS
-FINISHED = ("success", "failed")
+FINISHED = company.FINISHED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
