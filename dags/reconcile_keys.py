@@ -4,9 +4,9 @@
 Rows that were committed too late for the cursor's overlap are found on the way. The next hourly build takes the
 result in.
 
-**When it fails:** each source is a task of its own and tries again by itself. *Suspiciously many keys vanished*: an
-empty or half restored source table must not empty the warehouse; the error says what to check. Nothing is lost: the
-next night compares everything again.
+**When it fails:** each source is a task of its own and tries again by itself. A source that
+answers that it has no rows at all, where many have landed, is refused: the error says what to check. Nothing is lost:
+the next night compares everything again.
 """
 
 from datetime import timedelta

@@ -1,6 +1,7 @@
 """`make demo`: from nothing to published numbers and two open web pages, through the real scheduler."""
 
 import time
+import urllib.error
 from collections.abc import Callable
 
 from local import airflow, processes, services
@@ -172,7 +173,15 @@ def why(log: str) -> str:
 
 def _until(ready: Callable[[], bool], what: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not ready():
+    while True:
+        try:
+            if ready():
+                return
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+        except (TimeoutError, urllib.error.URLError):
+            pass  # a busy machine answers late once in a while; only the deadline is an error
         if time.monotonic() > deadline:
             raise LocalError(
                 f"waited {seconds / 60:.0f} minutes for {what}; `make logs` and Airflow's web page tell more"

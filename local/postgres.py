@@ -119,12 +119,15 @@ def ensure_database(server: Server, database: str, owner: str, readers: Iterable
 
 
 def _initialise(data: Path, password: str) -> None:
-    if (data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists():
+    if (data / "PG_VERSION").exists():
         # Left by a server that was killed: the server itself checks that its old process is gone and recovers.
         return
-    if data.exists() and any(data.iterdir()):
-        shutil.rmtree(data)  # an initialisation that was interrupted; no server has ever run on it
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Under another name until it is complete: what an interrupted initialisation leaves looks much like a cluster.
+    final, data = data, data.with_name(f"{data.name}.new")
+    for leftover in (final, data):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    data.mkdir(parents=True, mode=0o700)
     prefix, user = _identity()
     if os.geteuid() == 0:
         account = pwd.getpwnam(ROOT_RUNS_AS)
@@ -144,6 +147,7 @@ def _initialise(data: Path, password: str) -> None:
         )
     if result.returncode:
         raise LocalError(f"PostgreSQL could not make its data folder {data}:\n{result.stderr.strip()}")
+    data.rename(final)
 
 
 def _identity() -> tuple[list[str], dict[str, object]]:

@@ -115,9 +115,12 @@ def wait_until(
 ) -> None:
     """Wait until `ready()`; raise LocalError with the end of the log when the component dies or the time is over."""
     deadline = time.monotonic() + seconds
-    while not ready():
+    while True:
+        # First of all, so that a stranger who answers on the port is not taken for a component that has died.
         if run is not None and not alive(run, name):
             raise LocalError(f"{what} stopped while starting. The end of {log}:\n{tail(log)}")
+        if ready():
+            return
         if time.monotonic() > deadline:
             raise LocalError(f"{what} did not answer within {seconds:.0f} s. The end of {log}:\n{tail(log)}")
         time.sleep(0.2)

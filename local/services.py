@@ -43,21 +43,21 @@ def up(stack: Stack, say: Say, *, demo: bool = False, clients: int | None = None
         say(f"PostgreSQL answers on port {server.port}")
     _databases(stack, server)
     with ThreadPoolExecutor(max_workers=3) as pool:
-        branches = [
-            pool.submit(_airflow_up, stack, say),
-            pool.submit(_superset_up, stack, say),
-        ]
+        dashboards = pool.submit(_superset_up, stack, say)
+        needed = [pool.submit(_airflow_up, stack, say)]
         if stack.is_demo:
-            branches.append(pool.submit(_company_up, stack, server, say, clients))
-        errors = [error for branch in branches if (error := branch.exception())]
+            needed.append(pool.submit(_company_up, stack, server, say, clients))
+        errors = [error for branch in needed if (error := branch.exception())]
+        # The scheduler's first runs must find the source systems ready; Superset may still be preparing beside them.
+        if not errors and not stack.alive(airflow.SCHEDULER):
+            airflow.start_scheduler(stack)
+            say("Airflow's scheduler is started")
+        if error := dashboards.exception():
+            errors.append(error)
     for error in errors[1:]:
         say(f"also: {error}")
     if errors:
         raise errors[0]
-    # The scheduler last: its first runs must find the source systems ready.
-    if not stack.alive(airflow.SCHEDULER):
-        airflow.start_scheduler(stack)
-        say("Airflow's scheduler is started")
 
 
 def stop(stack: Stack, say: Say) -> None:

@@ -14,6 +14,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PIPELINE_BIN = CHECKOUT / ".venvs" / "pipeline" / "bin"
 BI_BIN = CHECKOUT / ".venvs" / "bi" / "bin"
 HOST = "127.0.0.1"
+# What may lie in a home that has no retention.env yet: the command line was used in it before.
+OWN_FOLDERS = {"landing", "build", "published", "quality", "duckdb_extensions", "run", "logs", "demo"}
 NEEDED_DISK_BYTES = 3 * 1024**3
 
 # name -> (what it is, usual port). A port that was asked for by LOCAL_<NAME>_PORT in the environment is used or
@@ -79,6 +81,14 @@ class Stack:
 
     def prepare(self, *, demo: bool) -> list[str]:
         """Make folders, secrets and ports where they are missing; return remarks for the user."""
+        if not self.env_file.exists() and self.home.exists():
+            # `make clean` deletes the whole home, so it must never have been somebody else's folder.
+            foreign = sorted(path.name for path in self.home.iterdir() if path.name not in OWN_FOLDERS)
+            if foreign:
+                raise LocalError(
+                    f"{self.home} holds things that are not this program's ({', '.join(foreign[:5])}). "
+                    "Choose a new folder: RETENTION_HOME=/some/new/folder make demo"
+                )
         for folder in ("run", "logs", "landing", "build", "published"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         self.home.chmod(self.home.stat().st_mode & ~0o022)  # nobody else may place files here
@@ -104,6 +114,7 @@ class Stack:
         self.set(RETENTION_SUPERSET_URL=self.address("superset"), RETENTION_SUPERSET_USER="admin")
         if self.is_demo:
             self.set(
+                RETENTION_SOURCES="bitrix24,billing,znuny",
                 RETENTION_BILLING_URL=self.database_url("billing", "reader"),
                 RETENTION_ZNUNY_URL=self.database_url("znuny", "reader"),
                 RETENTION_BITRIX24_URL=f"{self.address('bitrix24')}/rest/1/{self.values['LOCAL_BITRIX24_CODE']}/",
@@ -118,6 +129,9 @@ class Stack:
     def environment(self, **extra: str) -> dict[str, str]:
         """The caller's environment without settings of other Airflows, Supersets and PostgreSQLs, plus ours."""
         foreign = ("AIRFLOW", "SUPERSET", "PG", "PYTHON", "VIRTUAL_ENV", "FLASK_", "GUNICORN")
+        if self.is_demo:
+            # The demo reads its own company, whatever real systems the caller's environment names.
+            foreign += ("RETENTION_",)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return {
             **kept,
@@ -139,7 +153,9 @@ class Stack:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LocalError(f"another start or stop of {self.home} is under way; let it finish first") from None
+                raise LocalError(
+                    f"another start or stop of {self.home} is under way; let it finish, or end it with Ctrl-C"
+                ) from None
             yield
 
     def _ports(self) -> tuple[dict[str, int], list[str]]:

@@ -157,7 +157,13 @@ def _sweep(settings: Settings) -> None:
     for leftover in settings.published.glob(f"{TEMPORARY}*"):
         leftover.unlink()
     now, held = current_id(settings), _held(settings)
-    newest_known = max(filter(None, (now, held)), default="")
+    if now is None:
+        # The link was lost: every build that is here may be the one to go back to.
+        return
+    newest_known = max(filter(None, (now, held)))
+    if _names_file(settings, now).exists():
+        # A publish killed between its two swaps left the names on a build that is swept here.
+        _point(settings.restricted_file, _names_file(settings, now))
     for pattern in ("retention_2*Z.duckdb", "retention_restricted_2*Z.duckdb"):
         for path in settings.published.glob(pattern):
             if path.stem.rsplit("_", 1)[-1] > newest_known:

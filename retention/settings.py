@@ -23,7 +23,7 @@ DEFAULT_HOME = PROJECT_ROOT / "var"
 class _Home(BaseSettings):
     """Only the run-time folder: it must be known before the settings file inside it can be read."""
 
-    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore", hide_input_in_errors=True)
     home: Path = DEFAULT_HOME
 
 
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     Read, first found wins: arguments, environment (`RETENTION_…`), `<home>/retention.env`, `.env` of the checkout.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(DEFAULT_HOME, description="Folder of everything made at run time.")
     sources: Annotated[list[str], NoDecode] = Field(

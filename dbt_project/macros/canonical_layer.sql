@@ -104,8 +104,8 @@ judged as (
             when {{ column[0] }} not in ('{{ spec['codes'][column[0]] | join("', '") }}') then 'unknown_code'
             {% elif column[1] == 'currency' %}
             when
-                {{ column[0] }} <> '{{ var("company_currency") }}'
-                and {{ column[0] }} not in (select rates.currency from {{ ref('exchange_rates') }} as rates)
+                {{ column[0] }} <> '{{ var("company_currency") | upper }}'
+                and {{ column[0] }} not in (select upper(rates.currency) from {{ ref('exchange_rates') }} as rates)
                 then 'unknown_code'
             {% elif column[1] == 'reason' %}
             when

@@ -12,7 +12,7 @@
 
 {#
     A text read as an instant: with a zone as written, without one in the company's zone. NULL for anything but ISO 8601: DuckDB alone
-    would read '10:00 UTC' as ten o'clock here.
+    would read '10:00 UTC' as ten o'clock here. It wants seconds before a zone and no space; ISO asks for neither.
 #}
 {% macro read_timestamp(text) -%}
     case
@@ -21,9 +21,25 @@
                 {{ text }},
                 '[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)? ?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)'
             )
-            then try_cast({{ text }} as timestamptz)
+            then try_cast(
+                regexp_replace(
+                    regexp_replace(upper({{ text }}), ' (Z|[+-][0-9:]+)$', '\1'), '^(.{10}.[0-9]{2}:[0-9]{2})(Z|[+-].*)$', '\1:00\2'
+                ) as timestamptz
+            )
         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?')
-            then timezone('{{ var("company_timezone") }}', try_cast({{ text }} as timestamp))
+            then {{ wall_time("try_cast(upper(" ~ text ~ ") as timestamp)") }}
+    end
+{%- endmacro %}
+
+
+{# A wall time of the company as an instant; of an hour that a clock change repeats, the first. #}
+{% macro wall_time(local_time) -%}
+    case
+        when
+            timezone('{{ var("company_timezone") }}', timezone('{{ var("company_timezone") }}', {{ local_time }}) - interval '1' hour)
+            = {{ local_time }}
+            then timezone('{{ var("company_timezone") }}', {{ local_time }}) - interval '1' hour
+        else timezone('{{ var("company_timezone") }}', {{ local_time }})
     end
 {%- endmacro %}
 

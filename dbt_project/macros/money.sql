@@ -32,7 +32,7 @@
 {# 1 for the company's currency and for an empty one, else the joined rate. #}
 {% macro exchange_rate(currency) -%}
     case
-        when coalesce({{ currency }}, '{{ var("company_currency") }}') = '{{ var("company_currency") }}' then cast(1 as decimal(18, 6))
+        when coalesce({{ currency }}, '{{ var("company_currency") | upper }}') = '{{ var("company_currency") | upper }}' then cast(1 as decimal(18, 6))
         else rates.rate
     end
 {%- endmacro %}

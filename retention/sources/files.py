@@ -82,7 +82,7 @@ class FilesSource:
                     f"The header has: {', '.join(columns)}{hint}"
                 )
             if extra := [name for name in columns if name not in entity.columns]:
-                log.info("%s: entity %s: extra columns ignored: %s", path, entity.name, ", ".join(extra))
+                log.warning("%s: entity %s: extra columns ignored: %s", path, entity.name, ", ".join(extra))
         known = {f"{entity.name}{suffix}" for entity in ENTITIES for suffix in (".csv", ".parquet")}
         for path in sorted(self._folder.iterdir()):
             if path.suffix in (".csv", ".parquet") and path.name not in known:

@@ -77,3 +77,24 @@ def test_too_little_disk_is_said_before_anything_is_started(tmp_path, monkeypatc
 def test_a_second_start_of_the_same_home_waits_its_turn(tmp_path):
     with Stack(tmp_path).lock(), pytest.raises(LocalError, match="under way"), Stack(tmp_path).lock():
         pass
+
+
+def test_somebody_elses_folder_is_refused_because_clean_would_delete_it(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(LocalError, match="photos"):
+        Stack(tmp_path).prepare(demo=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_home_that_only_the_command_line_has_used_is_taken(tmp_path):
+    (tmp_path / "published").mkdir()
+    assert isinstance(Stack(tmp_path).prepare(demo=True), list)
+
+
+def test_the_demo_never_reads_the_systems_that_the_callers_environment_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETENTION_BILLING_URL", "postgresql://production")
+    demo = Stack(tmp_path)
+    demo.prepare(demo=True)
+    assert "RETENTION_BILLING_URL" not in demo.environment()
+    assert demo.environment()["RETENTION_HOME"] == str(tmp_path)
+    assert demo.values["RETENTION_SOURCES"] == "bitrix24,billing,znuny"

@@ -217,6 +217,23 @@ def test_a_publish_that_is_killed_leaves_a_whole_build_and_the_next_one_finishes
     assert left == ({"1", "2", "3"} if "_prune" in patch else {"1", "3"})
 
 
+def test_names_stay_readable_while_the_build_after_a_killed_publish_is_copied(settings: Settings) -> None:
+    publish_build(settings, 1)
+    make_build(settings, 2)
+    publish_and_be_killed(
+        settings, "point = publish._point\npublish._point = lambda link, target: (point(link, target), die())"
+    )
+    publish._sweep(settings)
+    assert settings.restricted_file.resolve() == publish._names_file(settings, publish.current_id(settings)).resolve()
+
+
+def test_builds_survive_the_loss_of_the_link_to_them(settings: Settings) -> None:
+    publish_build(settings, 1)
+    settings.published_file.unlink()
+    publish_build(settings, 2)
+    assert [build.build_id[-2] for build in publish.builds(settings)] == ["1", "2"]
+
+
 def test_two_writers_on_one_home_exclude_each_other_with_a_message_that_names_the_first(settings: Settings) -> None:
     make_build(settings, 1)
     holder = subprocess.Popen(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from retention import pipeline, publish
 from retention.build import Build, BuildError, current_build, prepare, run_dbt
 from retention.cli import app
+from retention.dashboards import read_marts
 from retention.quality import GateError
 from retention.settings import Settings, load_settings
 from tests.publish.company import AS_OF, clients, contracts, copy_home, write_company, write_csv
@@ -48,8 +49,11 @@ def test_clients_and_contracts_are_enough_and_the_other_marts_are_empty_with_the
     assert marts["dim_clients"] == 40
     assert marts["fct_spells"] == 45
     assert marts["dim_employees"] == 0
-    columns = [row[0] for row in rows(settings, "describe marts.dim_employees")]
-    assert columns[:3] == ["employee_id", "department", "is_head"]
+    described = read_marts(settings.dbt_project)
+    assert described.keys() == marts.keys()
+    for name, mart in described.items():
+        columns = {column["column_name"] for column in mart.columns}
+        assert {row[0] for row in rows(settings, f"describe marts.{name}")} == columns, name
     assert rows(settings, "select count(*) from marts.fct_releases where returned_on is not null") == [(5,)]
     (comment,) = rows(settings, "select comment from duckdb_columns() where table_name = 'fct_spells' limit 1")
     assert comment

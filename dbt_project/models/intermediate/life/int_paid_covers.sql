@@ -22,4 +22,4 @@ select
     cast(0 as decimal(18, 2)) as price_per_month,
     occurred_at
 from {{ ref('int_prepaid_events') }}
-where amount > 0
+where is_paid

@@ -1,6 +1,6 @@
 -- A day before the first known rate takes that one: an old contract in a currency must not lose its price.
 select
-    currency,
+    upper(currency) as currency,
     case
         when row_number() over (partition by currency order by valid_from) = 1 then date '0001-01-01'
         else valid_from

@@ -16,7 +16,8 @@ final as (
         dated.kind,
         dated.occurred_at,
         dated.occurred_on,
-        {{ scaled_money('dated.amount', exchange_rate('dated.currency')) }} as amount
+        {{ scaled_money('dated.amount', exchange_rate('dated.currency')) }} as amount,
+        dated.amount > 0 as is_paid
     from dated
     {{ join_exchange_rate('dated.currency', 'dated.occurred_on') }}
     where dated.occurred_on < {{ as_of() }}

@@ -1,14 +1,20 @@
-{# Per entity: the column of a parent that may be missing, the parent entity and its key. #}
+{# Per entity: the key of a parent that may be missing, the parent entity, and the day of the row (none: it has no day of its own). #}
 {% set parents = {
-    'ticket_events': ['ticket_key', 'tickets', 'ticket_key'],
-    'messages': ['ticket_key', 'tickets', 'ticket_key'],
-    'manager_assignments': ['employee_key', 'employees', 'employee_key'],
-    'invoice_lines': ['invoice_key', 'invoices', 'invoice_key'],
+    'ticket_events': ['ticket_key', 'tickets', local_date('rows.occurred_at')],
+    'messages': ['ticket_key', 'tickets', local_date('rows.sent_at')],
+    'manager_assignments': ['employee_key', 'employees', 'rows.valid_from'],
+    'invoice_lines': ['invoice_key', 'invoices', none],
 } %}
 {% set entities = canonical_entities() %}
-{% set crm_entities_of_clients = [
-    'manager_assignments', 'deals', 'contacts', 'termination_requests', 'exit_interviews', 'mailings'
-] %}
+{# Entities of the CRM that belong to a client, with the day of the row. #}
+{% set crm_entities_of_clients = {
+    'manager_assignments': 'rows.valid_from',
+    'deals': local_date('rows.created_at'),
+    'contacts': local_date('rows.occurred_at'),
+    'termination_requests': local_date('rows.requested_at'),
+    'exit_interviews': local_date('rows.invited_at'),
+    'mailings': local_date('rows.sent_at'),
+} %}
 
 with row_loads as (
     select
@@ -48,7 +54,7 @@ unmatched_clients as (
     where not clients.is_in_crm
     group by all
 
-    {% for entity in crm_entities_of_clients %}
+    {% for entity, day in crm_entities_of_clients.items() %}
     union all
 
     select
@@ -56,8 +62,8 @@ unmatched_clients as (
         '{{ entity }}' as entity,
         count(distinct rows.client_key) as unmatched_keys
     from {{ ref('stg_canonical__' ~ entity) }} as rows
-    left join {{ ref('int_clients') }} as clients on rows.client_key = clients.client_id
-    where clients.client_id is null
+    left join {{ ref('stg_canonical__clients') }} as clients on rows.client_key = clients.client_key
+    where clients.client_key is null and {{ day }} < {{ as_of() }}
     group by all
     {% endfor %}
 ),
@@ -71,8 +77,8 @@ unmatched_rows as (
         count(*) as unmatched_keys
     from {{ ref('stg_canonical__' ~ entity) }} as rows
     left join {{ ref('stg_canonical__' ~ parent[1]) }} as parents
-        on rows.source = parents.source and rows.{{ parent[0] }} = parents.{{ parent[2] }}
-    where parents.source is null
+        on rows.source = parents.source and rows.{{ parent[0] }} = parents.{{ parent[0] }}
+    where parents.source is null{% if parent[2] %} and {{ parent[2] }} < {{ as_of() }}{% endif %}
     group by all
 
     union all
