@@ -1,15 +1,7 @@
 -- The first answered interview with a reason among those invited at or after the spell's start and before the next spell.
 with answers as (
-    select
-        client_key as client_id,
-        interview_key,
-        {{ local_date('invited_at') }} as invited_on,
-        answered_at,
-        reason_code
-    from {{ ref('stg_canonical__exit_interviews') }}
-    where
-        reason_code is not null
-        and {{ local_date('answered_at') }} < {{ as_of() }}
+    select * from {{ ref('int_exit_interviews') }}
+    where reason_code is not null
 ),
 
 final as (
@@ -25,7 +17,7 @@ final as (
             and (exits.next_started_on is null or answers.invited_on < exits.next_started_on)
     qualify row_number() over (
         partition by exits.client_id, exits.spell_number
-        order by answers.answered_at, answers.invited_on, answers.interview_key
+        order by answers.answered_at, answers.invited_on, answers.interview_id
     ) = 1
 )
 
