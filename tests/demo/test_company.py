@@ -12,7 +12,7 @@ from demo import export, life, model, truth
 from demo import plan as plans
 from demo.model import DEFAULT_AS_OF, day_of, midnight, to_date
 from demo.worktime import add_minutes, minutes_between
-from tests.reference import model as reference
+from tests.reference import marts as reference
 from tests.reference.reading import Config
 
 AS_OF = date(2026, 1, 1)

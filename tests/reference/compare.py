@@ -8,7 +8,8 @@ from typing import Any
 
 import duckdb
 
-from tests.reference.model import MARTS, Row
+from tests.reference.marts import MARTS
+from tests.reference.reading import Row
 
 TOLERANCE = 1e-9
 SHOWN = 10

@@ -141,6 +141,7 @@ class Company:
     clients: dict[str, Client]
     employees: list[Row]
     history_starts_on: date | None
+    folder: Path  # its own seeds lie in `seeds/`
 
     @property
     def as_of(self) -> date:
@@ -288,7 +289,7 @@ def load_company(folder: Path, config: Config) -> Company:
         days += [day_of(row["occurred_at"]) for row in happened("prepaid_events")]
         history = min(days, default=None)
 
-    company = Company(config, tables, clients, employees, history)
+    company = Company(config, tables, clients, employees, history, folder)
     for client in clients.values():
         client.spells = spells_of(client, config)
         client.releases = releases_of(client, config)
@@ -1056,13 +1057,4 @@ MARTS: dict[str, Any] = {
     "return_curve": (return_curve, ("dimension", "level", "day")),
     "retention_cohorts": (retention_cohorts, ("cohort_month", "segment", "month_number")),
     "first_100_days": (first_100_days, ("month", "segment")),
-}
-
-
-def compute(folder: Path, config: Config) -> dict[str, list[Row]]:
-    """Every mart of the page as rows, and `quarantine` and `pipeline_health`, for one folder of canonical CSV files."""
-    company = load_company(folder, config)
-    marts = {name: build(company) for name, (build, _) in MARTS.items()}
-    marts["quarantine"] = quarantine(company)
-    marts["pipeline_health"] = pipeline_health(company)
-    return marts
+}  # the marts of all families are put together in marts.py

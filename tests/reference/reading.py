@@ -8,7 +8,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -469,7 +469,7 @@ class Rate:
 
 @dataclass
 class Config:
-    """The vars of metrics.md, with their defaults."""
+    """The vars of metrics.md, with their defaults, and the company's regular working week."""
 
     as_of: date
     company_timezone: str = "Europe/Moscow"
@@ -480,6 +480,10 @@ class Config:
     refund_window_days: int = 30
     min_at_risk: int = 10
     history_starts_on: date | None = None
+    working_days: tuple[int, ...] = (1, 2, 3, 4, 5)  # ISO: Monday is 1
+    opens_at: time = time(9)
+    closes_at: time = time(18)
+    margin_share: Decimal = Decimal("0.6")
     rates: list[Rate] = field(default_factory=list)
 
     @property
@@ -590,6 +594,18 @@ def read_table(folder: Path, entity: Entity, config: Config) -> Table:
                 latest[key] = (rank, row)
     table.rows = [row for _, row in latest.values()]
     return table
+
+
+PROJECT_SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
+
+
+def read_seed(folder: Path, name: str) -> list[dict[str, str | None]]:
+    """Rows of a seed: the company's own in `seeds/`, else the project's. An empty cell is None."""
+    path = folder / "seeds" / f"{name}.csv"
+    if not path.exists():
+        path = PROJECT_SEEDS / f"{name}.csv"
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        return [{column: text or None for column, text in row.items()} for row in csv.DictReader(handle)]
 
 
 def read_rates(folder: Path) -> list[Rate]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.reference.companies import CASES, Case
 from tests.reference.compare import compare_marts, compare_quarantine, differences, fetch
-from tests.reference.model import MARTS, compute
+from tests.reference.marts import MARTS, compute
 from tests.reference.reading import ENTITIES
 
 

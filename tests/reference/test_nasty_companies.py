@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.reference import model
+from tests.reference import marts, model
 from tests.reference.companies import CASES
 from tests.reference.nasty import Nasty
 from tests.reference.reading import ENTITIES, judge
@@ -26,7 +26,7 @@ def folders(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def results(folders) -> list[dict]:
-    return [model.compute(folder, case.config()) for folder, case in zip(folders, CASES, strict=True)]
+    return [marts.compute(folder, case.config()) for folder, case in zip(folders, CASES, strict=True)]
 
 
 def values(results: list[dict], mart: str, column: str) -> Counter:

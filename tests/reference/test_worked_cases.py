@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.reference.folder import write_company
-from tests.reference.model import compute, kaplan_meier, wilson
+from tests.reference.marts import compute
+from tests.reference.model import kaplan_meier, wilson
 from tests.reference.reading import Config, Rate, round_money
 
 Tables = dict[str, list[dict[str, str]]]
