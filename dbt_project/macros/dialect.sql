@@ -104,3 +104,35 @@
         unnest(range(0, {{ last }} + 1)) as number
     from {{ relation }}
 {% endmacro %}
+
+
+{# The values of a text column in one text, in their order. #}
+{% macro joined_text(column) -%} string_agg({{ column }}, ', ' order by {{ column }}) {%- endmacro %}
+
+
+{# One row per day from `first_day` to `last_day`, columns of `relation` or literals: column `day`. #}
+{% macro day_series(first_day, last_day) %}
+    select cast(unnest(generate_series(
+        cast({{ first_day }} as timestamp),
+        cast({{ last_day }} as timestamp),
+        interval '1' day
+    )) as date) as day
+{% endmacro %}
+
+
+{# The number of a day's place in the week: 1 = Monday … 7 = Sunday. #}
+{% macro weekday(day) -%} isodow({{ day }}) {%- endmacro %}
+
+
+{# Whole seconds of a time of day since midnight; 24:00 is the end of the day. #}
+{% macro second_of_day(time_of_day) -%} cast(date_part('epoch', {{ time_of_day }}) as integer) {%- endmacro %}
+
+
+{# Microseconds that the company's clock on the wall shows at an instant, since midnight. #}
+{% macro wall_microsecond(instant) -%}
+    date_diff(
+        'microsecond',
+        date_trunc('day', timezone('{{ var("company_timezone") }}', {{ instant }})),
+        timezone('{{ var("company_timezone") }}', {{ instant }})
+    )
+{%- endmacro %}
