@@ -1,8 +1,8 @@
 """Pushes the assets under dashboards/ into Superset, and makes its roles.
 
 The YAML files hold what does not change between machines. At push time three things are filled in: the folder of
-the published files, the columns of each dataset with the texts that dbt keeps for them, and the number that Superset
-gave to a chart that another chart refers to.
+the published files, the columns and metrics of each dataset with the texts that dbt keeps for them, and the number that
+Superset gave to a chart that another chart refers to.
 """
 
 import copy
@@ -18,12 +18,14 @@ from typing import Any
 import requests
 import yaml
 
+from retention.mart_texts import Mart, MartTextsError, Metric, metrics_of, read_marts
 from retention.settings import PROJECT_ROOT, Settings
 
 ASSETS = PROJECT_ROOT / "dashboards"
 FOLDERS = ("databases", "datasets", "charts", "dashboards")
 CHART_ID = re.compile(r"^\{\{ chart_id (?P<uuid>[0-9a-f-]{36}) \}\}$")
 DBT_TEXT = "{{ dbt }}"
+DBT_METRIC = re.compile(r"\{\{ dbt metric (?P<key>\w+) \}\}")
 PUBLISHED = "{{ published }}"
 
 Assets = dict[str, dict[str, Any]]
@@ -88,15 +90,6 @@ class DashboardsError(RuntimeError):
     """Something that the reader of the message can put right: the message says what."""
 
 
-@dataclass(frozen=True)
-class Mart:
-    """A mart as dbt's YAML describes it: its text and its columns (name, type, text) in order."""
-
-    name: str
-    description: str
-    columns: tuple[dict[str, str], ...]
-
-
 def push(settings: Settings, assets: Path = ASSETS) -> list[str]:
     """Send every asset to Superset, overwriting what is there, and make the roles; twice is the same as once.
 
@@ -112,11 +105,14 @@ def push(settings: Settings, assets: Path = ASSETS) -> list[str]:
         raise DashboardsError(
             f"Nothing is published yet ({settings.published_file} does not exist): run `retention run` first."
         )
-    marts = read_marts(settings.dbt_project)
     raw = read_assets(assets)
+    try:
+        filled = fill_in(raw, settings, read_marts(settings.dbt_project))
+    except MartTextsError as error:
+        raise DashboardsError(str(error)) from error
     client = _Client(settings.superset_url, settings.superset_user, settings.superset_password.get_secret_value())
 
-    client.import_assets(_zip(fill_in(raw, settings, marts)))
+    client.import_assets(_zip(filled))
     _restore_layers(client, raw)
     client.make_roles(ROLES)
     return sorted(asset["dashboard_title"] for path, asset in raw.items() if path.startswith("dashboards/"))
@@ -136,38 +132,13 @@ def read_assets(folder: Path = ASSETS) -> Assets:
     return assets
 
 
-def read_marts(dbt_project: Path) -> dict[str, Mart]:
-    """Read names, texts and columns of the marts from dbt's YAML files: name in the warehouse → Mart."""
-    marts: dict[str, Mart] = {}
-    for path in sorted((dbt_project / "models" / "marts").rglob("*.yml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        for model in content.get("models") or []:
-            name = _alias(path.parent / f"{model['name']}.sql") or model["name"]
-            columns = tuple(
-                {
-                    "column_name": column["name"],
-                    "type": str(column.get("data_type", "")).upper(),
-                    "description": _one_line(column.get("description", "")),
-                }
-                for column in model.get("columns") or []
-            )
-            marts[name] = Mart(name, _one_line(model.get("description", "")), columns)
-    if not marts:
-        raise DashboardsError(f"No marts are described under {dbt_project / 'models' / 'marts'}.")
-    return marts
-
-
-def _alias(model: Path) -> str | None:
-    """The name in the warehouse that a model gives itself (a mart cannot share a model name with its seed)."""
-    found = re.search(r"alias\s*=\s*'(\w+)'", model.read_text(encoding="utf-8")) if model.exists() else None
-    return found.group(1) if found else None
-
-
 def fill_in(assets: Assets, settings: Settings, marts: dict[str, Mart]) -> Assets:
     """Give the assets as Superset is to receive them.
 
-    Raises DashboardsError for a dataset whose mart dbt does not describe, or that names a column it does not have.
+    Raises DashboardsError for a dataset whose mart dbt does not describe, that names a column it does not have, or a
+    metric that dbt does not know.
     """
+    metrics = metrics_of(marts)
     filled: Assets = {}
     for path, raw in assets.items():
         asset = copy.deepcopy(raw)
@@ -175,6 +146,7 @@ def fill_in(assets: Assets, settings: Settings, marts: dict[str, Mart]) -> Asset
             asset["sqlalchemy_uri"] = asset["sqlalchemy_uri"].replace(PUBLISHED, str(settings.published))
         elif path.startswith("datasets/"):
             _fill_dataset(path, asset, marts)
+            _fill_metrics(path, asset, metrics)
         filled[path] = asset
     return filled
 
@@ -208,6 +180,16 @@ def _fill_dataset(path: str, dataset: dict[str, Any], marts: dict[str, Mart]) ->
     if unknown:
         raise DashboardsError(f"{path} names columns that {mart.name} does not have: {', '.join(unknown)}.")
     dataset["columns"] = columns + list(said.values())
+
+
+def _fill_metrics(path: str, dataset: dict[str, Any], metrics: dict[str, Metric]) -> None:
+    def text(call: re.Match[str]) -> str:
+        if call["key"] not in metrics:
+            raise DashboardsError(f"{path} wants the text of the metric {call['key']}, which no mart of dbt anchors.")
+        return metrics[call["key"]].text
+
+    for metric in dataset.get("metrics") or []:
+        metric["description"] = DBT_METRIC.sub(text, metric.get("description") or "")
 
 
 def _restore_layers(client: "_Client", assets: Assets) -> None:
@@ -339,10 +321,6 @@ def _reasons(answer: requests.Response) -> str:
         extra = {name: text for name, text in error.get("extra", {}).items() if name != "issue_codes"}
         lines.append(f"{error.get('message', '')} {extra or ''}".strip())
     return "; ".join(lines) or str(content.get("message", content))[:500]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _sentence(name: str) -> str:
