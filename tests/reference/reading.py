@@ -8,7 +8,7 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -480,9 +480,9 @@ class Config:
     refund_window_days: int = 30
     min_at_risk: int = 10
     history_starts_on: date | None = None
-    working_days: tuple[int, ...] = (1, 2, 3, 4, 5)  # ISO: Monday is 1
-    opens_at: time = time(9)
-    closes_at: time = time(18)
+    working_days: tuple[str, ...] = ("Mon", "Tue", "Wed", "Thu", "Fri")
+    opens_at: str = "09:00"
+    closes_at: str = "18:00"  # 24:00 is midnight
     margin_share: Decimal = Decimal("0.6")
     rates: list[Rate] = field(default_factory=list)
 

@@ -24,9 +24,18 @@ SATISFACTION_PARTS = {"operator": "operator_rating", "review": "review", "survey
 # --------------------------------------------------------------------------------------------------- business time
 
 
+WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 def of_day(at: time) -> int:
     """Microseconds of the wall clock since midnight."""
     return ((at.hour * 60 + at.minute) * 60 + at.second) * 1_000_000 + at.microsecond
+
+
+def of_text(text: str) -> int:
+    """The same of a text such as 09:30, 09:30:00 or 24:00."""
+    hours, minutes, seconds = (int(part) for part in f"{text}:00".split(":")[:3])
+    return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
 
 
 @dataclass
@@ -40,8 +49,8 @@ class Calendar:
     def interval(self, day: date) -> tuple[int, int]:
         """(opens, closes) of a day in microseconds of the wall clock; equal ones when it is closed."""
         if day not in self.known:
-            opens, closes = self.exceptions.get(day, (of_day(self.config.opens_at), of_day(self.config.closes_at)))
-            if day not in self.exceptions and day.isoweekday() not in self.config.working_days:
+            opens, closes = self.exceptions.get(day, (of_text(self.config.opens_at), of_text(self.config.closes_at)))
+            if day not in self.exceptions and WEEK[day.weekday()] not in self.config.working_days:
                 closes = opens
             self.known[day] = (opens, max(opens, closes))
         return self.known[day]
@@ -61,9 +70,7 @@ def calendar_of(company: Company) -> Calendar:
     for row in read_seed(company.folder, "calendar_exceptions"):
         opens_at, closes_at = row["opens_at"], row["closes_at"]
         is_closed = opens_at is None or closes_at is None
-        exceptions[date.fromisoformat(row["day"])] = (
-            (0, 0) if is_closed else (of_day(time.fromisoformat(opens_at)), of_day(time.fromisoformat(closes_at)))
-        )
+        exceptions[date.fromisoformat(row["day"])] = (0, 0) if is_closed else (of_text(opens_at), of_text(closes_at))
     return Calendar(company.config, exceptions)
 
 

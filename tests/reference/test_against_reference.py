@@ -4,6 +4,7 @@ Companies made to be nasty go through the product as a user would run it, and ev
 implementation that was written from the page alone.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ from tests.reference.reading import ENTITIES
 
 def run_product(case: Case, folder: Path, home: Path) -> None:
     """Lands, builds, checks and publishes the folder; a third of its rows is broken on purpose, so the gate is open."""
-    sets = {"quarantine_limit": "1", **{name: str(value) for name, value in case.vars.items()}}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in case.vars.items()}
+    sets = {"quarantine_limit": "1", **texts}
     command = [str(Path(sys.executable).parent / "retention"), "run", "--files", str(folder), "--home", str(home)]
     command += ["--as-of", case.as_of.isoformat()]
     for name, value in sets.items():
