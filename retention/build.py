@@ -21,7 +21,7 @@ import yaml
 from retention import landing
 from retention.duck import connect
 from retention.lock import writer_lock
-from retention.settings import Settings
+from retention.settings import SETTINGS_THAT_ARE_VARS, Settings
 from retention.sources import entities
 
 log = logging.getLogger(__name__)
@@ -104,8 +104,7 @@ def effective_vars(settings: Settings) -> dict[str, Any]:
     unknown = sorted(set(settings.vars) - set(known))
     if unknown:
         raise BuildError(f"Unknown variable {', '.join(unknown)}; known are: {', '.join(sorted(known))}.")
-    zones = {"company_timezone": settings.company_timezone, "znuny_timezone": settings.znuny_timezone}
-    return {**known, **settings.vars, **zones}
+    return {**known, **settings.vars, **{name: getattr(settings, name) for name in SETTINGS_THAT_ARE_VARS}}
 
 
 def resolve_as_of(settings: Settings) -> date:

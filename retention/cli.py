@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import ValidationError
 
-from retention import build, landing, pipeline, publish
+from retention import build, business_calendar, landing, pipeline, publish
 from retention.duck import connect, quote
 from retention.settings import KNOWN_SOURCES, Settings, load_settings
 
@@ -284,6 +284,31 @@ def check(
     for problem in problems:
         typer.echo(problem)
     raise typer.Exit(1)
+
+
+@app.command()
+@_command
+def calendar(
+    country: Annotated[
+        str | None, typer.Option("--country", help="Code of two letters [default: company_country of the settings].")
+    ] = None,
+    first_year: Annotated[int, typer.Option("--from", min=1990, max=2100, help="First year.")] = 2022,
+    last_year: Annotated[int, typer.Option("--to", min=1990, max=2100, help="Last year.")] = 2027,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File to write [default: the seed of this checkout].")
+    ] = None,
+    home: Home = None,
+    debug: Debug = False,
+) -> None:
+    """Write the seed of public holidays and moved working days, from the holidays package."""
+    settings = settings_of(home)
+    rows = business_calendar.exceptions(
+        country or settings.company_country, range(first_year, last_year + 1), settings.opens_at, settings.closes_at
+    )
+    path = output or settings.dbt_project / "seeds" / "calendar_exceptions.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(business_calendar.as_csv(rows), encoding="utf-8")
+    typer.echo(f"{path}: {len(rows)} days. Check them: the package does not know short days and late decrees.")
 
 
 def _quarantined(settings: Settings) -> list[str]:

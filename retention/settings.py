@@ -1,5 +1,6 @@
 """The one typed settings object. Nothing else in the package reads the environment or a file of settings."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,6 +19,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
 KNOWN_SOURCES = ("bitrix24", "billing", "znuny", "files")
 DEFAULT_HOME = PROJECT_ROOT / "var"
+# Settings that dbt needs too, as vars of the same name: an override of either reaches both.
+SETTINGS_THAT_ARE_VARS = ("company_timezone", "znuny_timezone", "working_days", "opens_at", "closes_at")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class _Home(BaseSettings):
@@ -48,6 +52,13 @@ class Settings(BaseSettings):
     as_of: date | None = Field(None, description="Pins the clock: data is taken as complete for every day before it.")
     vars: dict[str, Any] = Field(default_factory=dict, description="Overrides of dbt vars, as JSON.")
     company_timezone: str = Field("Europe/Moscow", description="Zone of the company's days (IANA name).")
+    company_country: str = Field("RU", description="Whose public holidays `retention calendar` writes (two letters).")
+    working_days: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["Mon", "Tue", "Wed", "Thu", "Fri"],
+        description="Days of the regular working week, as JSON list or comma-separated.",
+    )
+    opens_at: str = Field("09:00", description="When a working day begins, by the company's clock.")
+    closes_at: str = Field("18:00", description="When a working day ends (24:00 = midnight).")
     keep_builds: int = Field(5, ge=1, description="Published builds that are kept for rollback.")
 
     billing_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
@@ -79,7 +90,7 @@ class Settings(BaseSettings):
         files = DotEnvSettingsSource(settings_cls, env_file=[DOTENV, home / "retention.env"])
         return init_settings, env_settings, files
 
-    @field_validator("sources", "notify", mode="before")
+    @field_validator("sources", "notify", "working_days", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -117,12 +128,33 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
         return value
 
+    @field_validator("working_days")
+    @classmethod
+    def _known_weekdays(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in WEEKDAYS]
+        if unknown:
+            raise ValueError(f"unknown day {', '.join(unknown)}; known: {', '.join(WEEKDAYS)}")
+        return [name for name in WEEKDAYS if name in value]
+
+    @field_validator("opens_at", "closes_at")
+    @classmethod
+    def _time_of_day(cls, value: str) -> str:
+        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", value):
+            raise ValueError(f"{value!r} is not a time of day such as 09:00")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_for_setting_and_var(cls, given: Any) -> Any:
+        overrides = given.get("vars") if isinstance(given, dict) else None
+        if not isinstance(overrides, dict):
+            return given
+        return given | {name: overrides[name] for name in SETTINGS_THAT_ARE_VARS if name in overrides}
+
     @model_validator(mode="after")
-    def _one_value_per_zone(self) -> Self:
-        # A zone is both a setting (extraction needs "today") and a dbt var: an override must reach both.
-        for name in ("company_timezone", "znuny_timezone"):
-            if name in self.vars:
-                setattr(self, name, self._known_zone(str(self.vars[name])))
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens_at >= self.closes_at:
+            raise ValueError(f"a working day must open before it closes, not at {self.opens_at} and {self.closes_at}")
         return self
 
     @property

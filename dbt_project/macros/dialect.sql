@@ -82,6 +82,14 @@
 {%- endmacro %}
 
 
+{# A day moved by a number of months; of a month that is too short, its last day. #}
+{% macro months_after(day, months) -%} cast({{ day }} + interval '{{ months }}' month as date) {%- endmacro %}
+
+
+{# Whole months from the month of one day to the month of a later one. #}
+{% macro months_between(earlier, later) -%} cast(date_diff('month', {{ earlier }}, {{ later }}) as integer) {%- endmacro %}
+
+
 {# The last day of the month of `day`. #}
 {% macro month_end(day) -%} cast(last_day({{ day }}) as date) {%- endmacro %}
 
@@ -110,7 +118,7 @@
 {% macro joined_text(column) -%} string_agg({{ column }}, ', ' order by {{ column }}) {%- endmacro %}
 
 
-{# One row per day from `first_day` to `last_day`, columns of `relation` or literals: column `day`. #}
+{# One row per day from `first_day` to `last_day`, two days: column `day`. #}
 {% macro day_series(first_day, last_day) %}
     select cast(unnest(generate_series(
         cast({{ first_day }} as timestamp),
