@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from tests.reference import model, service
+from tests.reference import model, risk, service, voice
 from tests.reference.reading import Config, Row
 
 # Mart → (how it is made from a company, the columns of its grain).
-MARTS: dict[str, Any] = {**model.MARTS, **service.MARTS}
+MARTS: dict[str, Any] = {**model.MARTS, **service.MARTS, **voice.MARTS, **risk.MARTS}
 
 
 def compute(folder: Path, config: Config) -> dict[str, list[Row]]:
