@@ -7,9 +7,9 @@ a dismissal or the closing of the legal entity. Prepaid operations never pause f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from demo.company import SIZE_PRICE, Company
+from demo.company import SIZE_PRICE, Client, Company
 from demo.life import GRACE_DAYS, LAPSE_DAYS, Life, Spell
 from demo.model import (
     DAY_SECONDS,
@@ -25,6 +25,7 @@ from demo.model import (
     stream,
     weighted,
 )
+from demo.money import per_month
 
 PLANS = {"Start": 290_000, "Business": 790_000, "Pro": 2_150_000}
 """Kopecks per month for a small client."""
@@ -33,6 +34,10 @@ TERM_DAYS = {"quarter": 91, "year": 365}
 BILLING_STEP = {"week": 30, "month": 30, "quarter": 91, "year": 365}
 PRICE_FACTOR = {"week": 12 / 52, "month": 1.0, "quarter": 2.85, "year": 10.6}
 RENEWED_LATE = 0.1
+FOREIGN_PERIODS = {"quarter": 0.6, "year": 0.2, "month": 0.2}
+"""Renewed often, so that the rate moves between two contracts of the same price."""
+USUAL_RATE = {"RUB": 1, "USD": 75, "EUR": 80}
+ROUBLE_PLANS = {"Trial", "Free", "Add-on"}
 END_REASONS = {"lapsed": "expired", "payment_failure": "non_payment", "dismissed": "dismissed", "released": "request"}
 
 
@@ -42,6 +47,8 @@ class SpellMoney:
 
     contracts: list[Fact]
     operations: list[Fact]
+    rises: list[int] = field(default_factory=list)
+    """The days on which a contract began at a higher price per month than the one it followed."""
 
 
 def bill(company: Company, life: Life, book: Book) -> list[SpellMoney]:
@@ -52,21 +59,29 @@ def bill(company: Company, life: Life, book: Book) -> list[SpellMoney]:
         previous = life.spells[spell.number - 2] if spell.number > 1 else None
         carried = SpellMoney([], [])
         if spell.kind != "prepaid":
-            carried.contracts = _contracts(rng, life, spell, previous, book)
+            before = [contract for earlier in money for contract in earlier.contracts]
+            carried.contracts = _contracts(rng, life, spell, previous, before, carried.rises, book)
             _invoices(rng, life, spell, carried.contracts, book)
         if spell.kind != "contract":
             carried.operations = _operations(rng, life, spell, book)
         _refunds(rng, life, spell, book)
         _odds_and_ends(rng, life, spell, book)
         money.append(carried)
+    _null_signals(rng, life, book)
     return money
 
 
 # Contracts
-def _contracts(rng, life: Life, spell: Spell, previous: Spell | None, book: Book) -> list[Fact]:
-    plan, period = weighted(rng, {"Start": 0.4, "Business": 0.4, "Pro": 0.2}), weighted(rng, PERIODS)
+def _contracts(
+    rng, life: Life, spell: Spell, previous: Spell | None, before: list[Fact], risen_on: list[int], book: Book
+) -> list[Fact]:
+    currency = life.client.currency
+    plan = weighted(rng, {"Start": 0.4, "Business": 0.4, "Pro": 0.2})
+    period = weighted(rng, PERIODS if currency == "RUB" else FOREIGN_PERIODS)
     monthly = PLANS[plan] * SIZE_PRICE[life.client.size_band] * (0.9 + 0.2 * rng.random())
-    price = round(monthly * PRICE_FACTOR[period])
+    price = _not_dearer(
+        round(monthly * PRICE_FACTOR[period] / USUAL_RATE[currency]), period, life.client, spell, before
+    )
     rises = [when for when in spell.days_of("price_rise") if when > spell.start]
     written: list[Fact] = []
     start, seen_at = spell.start, _signed_at(rng, spell, previous)
@@ -82,24 +97,39 @@ def _contracts(rng, life: Life, spell: Spell, previous: Spell | None, book: Book
             written.append(_last_contract(rng, life, spell, (plan, price, period, start), seen_at, book))
             break
         written.append(_contract(life, (plan, price, period, start, ends_on, "expired", False), seen_at, book))
+        was = per_month(price, currency, period, start)
         start, seen_at = ends_on, at(ends_on - between(rng, 1, 12), 12, between(rng, 0, 59))
         if is_rise:
             price = round(price * (1.1 + 0.25 * rng.random()))
         elif chance(rng, RENEWED_LATE):
             start = ends_on + between(rng, 1, GRACE_DAYS)
             seen_at = at(start, 10, between(rng, 0, 59))
-        elif chance(rng, 0.08):
+        elif currency == "RUB" and chance(rng, 0.08):
             price = round(price * 0.93)
+        if per_month(price, currency, period, start) > was:
+            risen_on.append(start)
         seen_at = max(seen_at, written[-1].versions[0][0] + 60)
     if chance(rng, 0.14):
-        written += _second_contract(rng, life, spell, book)
+        written += _second_contract(rng, life, spell, written, book)
     return written
+
+
+def _not_dearer(price: int, period: str, client: Client, spell: Spell, before: list[Fact]) -> int:
+    """Who comes back soon gets no higher price than it had: a return is not a price rise."""
+    had = []
+    for contract in before:
+        _, _, _, paid, currency, paid_period, start, end, _, _ = contract.versions[-1][1]
+        if end is not None and end >= spell.start - 40:
+            had.append(per_month(paid, currency, paid_period, start))
+    now = per_month(price, client.currency, period, spell.start)
+    return price if not had or now <= min(had) else price * min(had) // (now + 1)
 
 
 def _contract(life: Life, terms: tuple, seen_at: int, book: Book) -> Fact:
     plan, price, period, start, end, reason, is_trial = terms
+    currency = "RUB" if plan in ROUBLE_PLANS else life.client.currency
     return book.add(
-        "contracts", seen_at, life.client.customer_no, plan, price, "RUB", period, start, end, reason, is_trial
+        "contracts", seen_at, life.client.customer_no, plan, price, currency, period, start, end, reason, is_trial
     )
 
 
@@ -137,15 +167,23 @@ def _last_contract(rng, life: Life, spell: Spell, terms: tuple, seen_at: int, bo
     return contract
 
 
-def _second_contract(rng, life: Life, spell: Spell, book: Book) -> list[Fact]:
-    """A contract beside the main one: its end alone is a contraction, not an exit."""
+def _second_contract(rng, life: Life, spell: Spell, main: list[Fact], book: Book) -> list[Fact]:
+    """A contract beside the main one: its end alone is a contraction, not an exit.
+
+    It neither begins after an end nor ends before a beginning of the main ones, or one would seem to follow the other.
+    """
+    terms_of_main = [contract.versions[0][1] for contract in main]
     start = spell.start + between(rng, 40, 200)
+    while any(end is not None and end <= start <= end + GRACE_DAYS for *_, end, _, _ in terms_of_main):
+        start += 1
     if start >= spell.settled_until - 20:
         return []
     price = round(PLANS["Start"] * SIZE_PRICE[life.client.size_band] * (0.8 + 0.4 * rng.random()))
     terms = ("Add-on", price, "month", start)
     seen_at = at(start - between(rng, 0, 5), 15, between(rng, 0, 59))
     ends_on = start + between(rng, 60, 400)
+    while any(ends_on <= begin <= ends_on + GRACE_DAYS for *_, begin, _, _, _ in terms_of_main):
+        ends_on += 1
     if ends_on >= spell.settled_until - 1:
         return [_last_contract(rng, life, spell, terms, seen_at, book)]
     contract = _contract(life, (*terms, None, None, False), seen_at, book)
@@ -204,31 +242,37 @@ def _invoices(rng, life: Life, spell: Spell, contracts: list[Fact], book: Book) 
     stops_paying_on = spell.end - 45 if spell.exit_type == "payment_failure" else None
     issued: list[Fact] = []
     for contract in contracts:
-        _, _, _, price, _, period, start, own_end, _, _ = contract.versions[-1][1]
+        _, _, _, price, currency, period, start, own_end, _, _ = contract.versions[-1][1]
         until = min(own_end or HORIZON, spell.end or HORIZON)
         amount = price * 4 if period == "week" else price
         when = start
         while when < until:
-            issued.append(_invoice(rng, life, at(when, 9, between(rng, 0, 59)), amount, "subscription", book))
-            _payment(rng, life, spell, issued[-1], stops_paying_on, book)
+            issued_at = at(when, 9, between(rng, 0, 59))
+            issued.append(_invoice(rng, life, issued_at, amount, currency, "subscription", book))
+            _payment(rng, life, issued[-1], stops_paying_on, book)
             when += BILLING_STEP[period]
-    for when in spell.days_of("fee"):
-        issued.append(
-            _invoice(rng, life, at(when, 12, between(rng, 0, 59)), between(rng, 30_000, 250_000), "fee", book)
-        )
-        _payment(rng, life, spell, issued[-1], stops_paying_on, book)
-    for when in spell.days_of("dispute"):
-        before = [invoice for invoice in issued if invoice.versions[0][0] < midnight(when)]
-        if before and len(before[-1].versions) == 1:
-            disputed_at = at(when, 14, between(rng, 0, 59))
-            before[-1].change(disputed_at, disputed_at=disputed_at)
     for when in spell.days_of("failed_payment"):
         before = [invoice for invoice in issued if invoice.versions[0][0] < midnight(when)]
         if before:
             _write_payment(life, before[-1], "failed", at(when, 13, between(rng, 0, 59)), 0, book)
 
 
-def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book) -> Fact:
+def _null_signals(rng, life: Life, book: Book) -> None:
+    """Fees and disputes, on invoices of their own: clients without contracts have them as often as those with."""
+    for when in life.nulls.get("fee", []):
+        issued_at = at(when, 12, between(rng, 0, 59))
+        _payment(
+            rng, life, _invoice(rng, life, issued_at, between(rng, 30_000, 250_000), "RUB", "fee", book), None, book
+        )
+    for when in life.nulls.get("dispute", []):
+        issued_at = at(when - between(rng, 1, 10), 15, between(rng, 0, 59))
+        invoice = _invoice(rng, life, issued_at, between(rng, 50_000, 400_000), "RUB", "usage", book)
+        disputed_at = at(when, 14, between(rng, 0, 59))
+        invoice.change(disputed_at, disputed_at=disputed_at)
+        _payment(rng, life, invoice, None, book)
+
+
+def _invoice(rng, life: Life, issued_at: int, amount: int, currency: str, kind: str, book: Book) -> Fact:
     discount = -round(amount * 0.05) if kind == "subscription" and chance(rng, 0.1) else 0
     invoice = book.add(
         "invoices",
@@ -237,7 +281,7 @@ def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book
         issued_at,
         issued_at + 14 * DAY_SECONDS,
         amount + discount,
-        "RUB",
+        currency,
         None,
     )
     lines = [book.add("invoice_lines", issued_at, invoice, 1, kind, amount)]
@@ -253,7 +297,7 @@ def _invoice(rng, life: Life, issued_at: int, amount: int, kind: str, book: Book
     return invoice
 
 
-def _payment(rng, life: Life, spell: Spell, invoice: Fact, stops_paying_on: int | None, book: Book) -> None:
+def _payment(rng, life: Life, invoice: Fact, stops_paying_on: int | None, book: Book) -> None:
     issued_at = invoice.versions[0][0]
     paid_at = issued_at + between(rng, 3_600, 20 * DAY_SECONDS)
     if stops_paying_on is not None and day_of(paid_at) >= stops_paying_on:
@@ -271,8 +315,8 @@ def _payment(rng, life: Life, spell: Spell, invoice: Fact, stops_paying_on: int 
 
 
 def _write_payment(life: Life, invoice: Fact, status: str, paid_at: int, late: int, book: Book) -> Fact:
-    amount = invoice.versions[0][1][4]
-    return book.add("payments", paid_at + late, life.client.customer_no, invoice, amount, "RUB", status, paid_at)
+    amount, currency = invoice.versions[0][1][4:6]
+    return book.add("payments", paid_at + late, life.client.customer_no, invoice, amount, currency, status, paid_at)
 
 
 # Refunds

@@ -69,6 +69,9 @@ ARRIVALS = {2022: 0.34, 2023: 0.25, 2024: 0.20, 2025: 0.21}
 FUTURE_ARRIVALS_A_YEAR = 0.22
 NEVER_ACTIVE = 0.05
 
+FOREIGN = {9: "USD", 31: "EUR"}
+"""Of every fifty clients, which ones have contracts in a foreign currency."""
+
 
 @dataclass(slots=True)
 class Person:
@@ -100,6 +103,11 @@ class Client:
     consent: bool | None
     fact: Fact | None = None
     links: list[Fact] = field(default_factory=list)
+
+    @property
+    def currency(self) -> str:
+        """The currency of the client's contracts: a few foreign ones pay in their own."""
+        return FOREIGN.get(self.number % 50, "RUB")
 
 
 @dataclass
@@ -135,7 +143,7 @@ def _hire(seed: int, book: Book) -> list[Person]:
         size = HEADCOUNT[department]
         for place in range(size):
             # Account managers join in two waves, the second with the programme.
-            starts = FIRST_DAY - between(rng, 100, 900)
+            starts = FIRST_DAY - between(rng, 200, 900)
             if department == "Account management" and place >= size // 2:
                 starts = day(2023, 11, 1) + between(rng, 0, 40)
             chair = starts
@@ -192,9 +200,12 @@ def _meet(seed: int, number: int, clients: int, book: Book) -> Client:
     if number % 250 == 33:
         client.kind = "contract"
         return client
-    known_from = at(arrives_on - between(rng, 5, 45), 10, between(rng, 0, 59))
+    if client.currency != "RUB":
+        client.kind = "contract"
+    known_from = at(arrives_on - between(rng, 135, 180), 10, between(rng, 0, 59))
     name = f"ООО «{pick(rng, NAME_WORDS)}-{number + 1}»"
     blank = chance(rng, 0.02)
+    # Months before the first paid day: the sale takes its time, and the null signals begin while it lasts.
     client.fact = book.add(
         "clients",
         known_from,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from demo.company import Company, Person, close_card
-from demo.life import Life, Spell, after_programme
+from demo.life import Interview, Life, Spell, after_programme
 from demo.model import (
     DAY_SECONDS,
     HORIZON,
@@ -84,6 +84,7 @@ def manage(company: Company, life: Life, book: Book) -> None:
             _exit(rng, company, life, spell, book)
             reason = _interview(rng, life, spell, comes_back_on, book)
             _after_exit(rng, company, life, spell, comes_back_on, reason, book)
+    _upsell(rng, company, life, book)
     for assignment in life.managers:
         _assign(life, assignment.person, "account_manager", assignment.since, assignment.until, book)
     if life.closed_after_leaving_on is not None:
@@ -180,11 +181,13 @@ def _contacts(rng, company: Company, life: Life, spell: Spell, seller: Person, b
         purpose = weighted(rng, {"service": 0.85, "other": 0.15})
         _contact(rng, life, person, direction, purpose, int(when), book)
         when += rng.exponential(45)
-    for when in spell.days_of("upsell"):
-        for more in range(between(rng, 1, 3)):
-            if when + 6 * more < spell.active_until:
-                person = pick(rng, company.on_duty("Sales", when + 6 * more))
-                _contact(rng, life, person, "outbound", "upsell", when + 6 * more, book)
+
+
+def _upsell(rng, company: Company, life: Life, book: Book) -> None:
+    for first in life.nulls.get("upsell", []):
+        for when in range(first, first + 6 * between(rng, 1, 3), 6):
+            person = pick(rng, company.on_duty("Sales", when))
+            _contact(rng, life, person, "outbound", "upsell", when, book)
 
 
 # Leaving
@@ -246,12 +249,14 @@ def _interview(rng, life: Life, spell: Spell, comes_back_on: int, book: Book) ->
         return None
     invited_at = at(invited_on, 11, between(rng, 0, 59))
     channel = weighted(rng, {"email": 0.6, "call": 0.3, "chat": 0.1})
+    spell.interview = Interview(invited_at)
     interview = book.add("exit_interviews", invited_at, life.client.fact, invited_at, channel, None, None, None)
     if not chance(rng, ANSWER_RATE[defector]):
         return None
     wait = between(rng, 0, 13) if chance(rng, 0.93) else between(rng, 16, 40)
     answered_at = max(at(invited_on + wait, 16, between(rng, 0, 59)), invited_at + 1_800)
     reason = _reason(rng, spell)
+    spell.interview.answered_at, spell.interview.reason = answered_at, reason
     interview.change(
         answered_at,
         answered_at=answered_at,

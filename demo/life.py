@@ -1,8 +1,12 @@
 """The planted lives: when each client comes, what happens to it, when and how it leaves, whether it returns.
 
 Time runs in steps of 30 days. In each step a client may have experiences (an unanswered message, a price rise, ...);
-those of the last 90 days multiply its hazard of leaving by MULTIPLIERS. Experiences with a multiplier of 1 are planted
-as null signals: they happen as often and mean nothing. The programme lowers both the base hazard and the rates.
+those of the last WEIGHS_DAYS days multiply its hazard of leaving by MULTIPLIERS. The programme lowers both the base
+hazard and the rates.
+
+Null signals are planted beside them: happenings that come at the same rate before the start, in a spell, in the silence
+before its end and between spells, whoever the client is, and that no hazard reads. So whatever the exposure, the chance
+to have met one in the last 90 days is the same, and the relative risk of leaving is 1 by construction.
 
 A spell planned here is a spell by the definitions in metrics.md, and its exit type is the one they give: the other
 modules write contracts, top-ups and requests so that this comes out, and tests/demo holds that it does.
@@ -47,12 +51,9 @@ MULTIPLIERS = {
     "refund_refused": 2.4,
     "complaint": 1.6,
     "failed_payment": 1.4,
-    "fee": 1.0,
-    "dispute": 1.0,
-    "reopened": 1.0,
-    "upsell": 1.0,
     "refund_paid": 1.0,
 }
+WEIGHS_DAYS = 90
 RATES = {
     "unanswered": (0.075, 0.03),
     "manager_change": (0.03, 0.008),
@@ -61,13 +62,15 @@ RATES = {
     "refund_refused": (0.012, 0.005),
     "complaint": (0.03, 0.025),
     "failed_payment": (0.025, 0.02),
-    "fee": (0.06, 0.04),
-    "dispute": (0.02, 0.015),
-    "reopened": (0.035, 0.03),
-    "upsell": (0.16, 0.14),
-    "refund_paid": (0.008, 0.01),
+    "refund_paid": (0.009, 0.009),
 }
 """Chance of each experience within 30 days, before and after the programme's start."""
+
+NULL_RATES = {"fee": 0.05, "dispute": 0.02, "reopened": 0.035, "upsell": 0.15}
+"""Null signals in 30 days, always and for everybody."""
+NULL_LEAD_DAYS = 120
+"""They begin so long before the first start, when the client is known and tries the service out: a new client's last 90
+days must hold as many of them as an old one's."""
 
 EXITS = {
     "contract": {"released": 0.36, "lapsed": 0.40, "payment_failure": 0.13, "dismissed": 0.08, "dissolved": 0.03},
@@ -104,6 +107,15 @@ class Release:
 
 
 @dataclass(slots=True)
+class Interview:
+    """What a leaver was asked, and what it answered, if it did."""
+
+    invited_at: int
+    answered_at: int | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
 class Spell:
     """A time as a client, from `start` to the first day without service (None: beyond the horizon).
 
@@ -121,6 +133,7 @@ class Spell:
     is_in_billing_only: bool = False
     is_called: bool = False
     release: Release | None = None
+    interview: Interview | None = None
     experiences: list[tuple[str, int]] = field(default_factory=list)
 
     @property
@@ -161,6 +174,7 @@ class Life:
 
     client: Client
     spells: list[Spell] = field(default_factory=list)
+    nulls: dict[str, list[int]] = field(default_factory=dict)
     managers: list[Assignment] = field(default_factory=list)
     closed_after_leaving_on: int | None = None
 
@@ -205,11 +219,25 @@ def live(company: Company, client: Client) -> Life:
         _close_assignments(life, spell)
         start = _draw_return(rng, spell)
     last = life.spells[-1]
+    life.nulls = _draw_nulls(company.seed, client, last.end)
     if last.end is not None and last.exit_type not in ("dismissed", "dissolved") and chance(rng, 0.04):
         closed_on = last.end + between(rng, 20, 400)
         if client.fact is not None and closed_on < HORIZON:
             life.closed_after_leaving_on = closed_on
     return life
+
+
+def _draw_nulls(seed: int, client: Client, lost_on: int | None) -> dict[str, list[int]]:
+    """The days of the null signals up to the last exit, from chance of their own: nothing else in a life moves them."""
+    rng = stream(seed, "nulls", client.number)
+    nulls = {}
+    for what, rate in NULL_RATES.items():
+        days, when = [], client.arrives_on - NULL_LEAD_DAYS + rng.exponential(STEP / rate)
+        while when < min(lost_on or HORIZON, HORIZON - 20):
+            days.append(int(when))
+            when += rng.exponential(STEP / rate)
+        nulls[what] = days
+    return nulls
 
 
 def _assign_managers(rng, company: Company, life: Life, spell: Spell) -> None:
@@ -263,8 +291,8 @@ def _draw_spell(rng, client: Client, spell: Spell) -> None:
     segment_factor = SEGMENTS[client.segment]
     window = spell.start
     while window < HORIZON:
-        # What a client has just lived through weighs from the next step on, for 90 days.
-        recent = {what for what, when in spell.experiences if window - 90 <= when < window}
+        # What a client has just lived through weighs from the next step on.
+        recent = {what for what, when in spell.experiences if window - WEIGHS_DAYS <= when < window}
         hazard = base_hazard(window) * segment_factor
         for what in recent:
             hazard *= MULTIPLIERS[what]
@@ -287,7 +315,7 @@ def _draw_spell(rng, client: Client, spell: Spell) -> None:
 def _experience(rng, client: Client, spell: Spell, what: str, window: int) -> None:
     when = window + between(rng, 1, STEP - 1)
     has_contract = spell.kind != "prepaid"
-    if what in ("price_rise", "fee", "dispute", "failed_payment") and not has_contract:
+    if what in ("price_rise", "failed_payment") and not has_contract:
         return
     # Refunds of the first weeks could be mistaken for those of the release before.
     if what in ("refund_refused", "refund_paid", "price_rise") and when < spell.start + 45:

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import billing, company, crm, life, model, service, worktime
+from demo import billing, company, crm, life, model, money, service, worktime
 from demo.billing import SpellMoney
 from demo.company import Company, found
 from demo.life import Life, live
 from demo.model import Book
+from demo.service import Story
 
-GENERATOR = (model, worktime, company, life, billing, service, crm)
+GENERATOR = (model, money, worktime, company, life, billing, service, crm)
+SEEDS = (money.RATES_FILE, worktime.CALENDAR_FILE)
 """What a plan depends on: one made by other code is not the same plan, and is made anew."""
 
 
@@ -29,6 +31,7 @@ class Plan:
     company: Company
     lives: list[Life]
     money: list[list[SpellMoney]]
+    tickets: list[list[Story]]
     book: Book
 
 
@@ -47,21 +50,23 @@ def build(seed: int, clients: int, tell: Callable[[str], None] = lambda message:
     book = Book()
     agency = found(seed, clients, book)
     crm.plan_fixes(book)
-    lives, money = [], []
+    lives, paid, tickets = [], [], []
     for place, client in enumerate(agency.clients):
         drawn = live(agency, client)
-        money.append(billing.bill(agency, drawn, book))
-        service.serve(agency, drawn, book)
+        paid.append(billing.bill(agency, drawn, book))
+        tickets.append(service.serve(agency, drawn, book))
         crm.manage(agency, drawn, book)
         lives.append(drawn)
         if place % 500 == 499:
             tell(f"drew {place + 1} of {len(agency.clients)} clients")
     book.count_up()
-    return Plan(seed, clients, agency, lives, money, book)
+    return Plan(seed, clients, agency, lives, paid, tickets, book)
 
 
 def _generator_version() -> str:
-    sources = b"".join(Path(str(module.__file__)).read_bytes() for module in GENERATOR)
+    sources = b"".join(
+        path.read_bytes() for path in (*(Path(str(module.__file__)) for module in GENERATOR), *SEEDS) if path.exists()
+    )
     return hashlib.sha256(sources).hexdigest()[:12]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import exp, log
 
 from demo.company import Company, Person
@@ -52,22 +53,34 @@ HELPDESK_ONLY = {"opened", "taken", "note"}
 """Kinds of events and authors of messages that are in the help desk's tables and not in the canonical contract."""
 
 
+@dataclass(slots=True)
+class Story:
+    """A ticket as it was meant: when a promise was changed, and when the ticket was reopened."""
+
+    ticket: Fact
+    promise_changes: list[int] = field(default_factory=list)
+    reopened_at: int | None = None
+
+
 def is_canonical(fact: Fact) -> bool:
     """Whether a fact is one of the canonical contract, not one that only the help desk keeps."""
     return fact.entity not in ("messages", "ticket_events") or fact.versions[0][1][2] not in HELPDESK_ONLY
 
 
-def serve(company: Company, life: Life, book: Book) -> None:
-    """Write the service side of a client's life."""
+def serve(company: Company, life: Life, book: Book) -> list[Story]:
+    """Write the service side of a client's life; one story for each ticket."""
     rng = stream(company.seed, "service", life.client.number)
+    stories: list[Story] = []
     for spell in life.spells:
-        opened: list[Fact] = []
         for when in _ticket_days(rng, spell):
-            opened.append(_ticket(rng, company, life, spell, when, "", book))
-        for what in ("unanswered", "promise_change", "reopened"):
+            stories.append(_ticket(rng, company, life, spell, when, "", book))
+        for what in ("unanswered", "promise_change"):
             for when in spell.days_of(what):
-                opened.append(_ticket(rng, company, life, spell, when, what, book))
+                stories.append(_ticket(rng, company, life, spell, when, what, book))
         _feedback(rng, life, spell, book)
+    for when in life.nulls.get("reopened", []):
+        stories.append(_ticket(rng, company, life, None, when, "reopened", book))
+    return stories
 
 
 def _ticket_days(rng, spell: Spell) -> list[int]:
@@ -96,6 +109,7 @@ class _Writer:
 
     def __init__(self, ticket: Fact, book: Book) -> None:
         self.ticket, self.book = ticket, book
+        self.story = Story(ticket)
         self.written: list[Fact] = []
 
     def message(self, author: str, agent: Person | None, sent_at: int) -> None:
@@ -107,7 +121,7 @@ class _Writer:
         self.written.append(self.book.add("ticket_events", happens_at, self.ticket, kind, login, happens_at, value))
 
 
-def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: str, book: Book) -> Fact:
+def _ticket(rng, company: Company, life: Life, spell: Spell | None, when: int, what: str, book: Book) -> Story:
     queue = weighted(rng, QUEUES)
     third_party = chance(rng, THIRD_PARTY_SHARE[queue])
     opened_at = _opening(rng, when)
@@ -123,6 +137,7 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
         "client" if by_client else "employee",
     )
     writer = _Writer(ticket, book)
+    story = writer.story
     agent = _agent(rng, company, life, day_of(opened_at))
     speed = MANAGER_SPEED_UP if life.manager_on(day_of(opened_at)) is not None else 1.0
     median = RESOLUTION_MINUTES["third_party" if third_party else "ours"] / speed
@@ -143,7 +158,7 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
         writer.message("note", agent, opened_at + 45)
     if what == "unanswered":
         _leave_unanswered(rng, writer, agent, answered_at, solves_after, speed, spell)
-        return ticket
+        return story
     writer.message("employee", agent, answered_at)
     clock = answered_at
     while clock < solved_at and chance(rng, 0.35):
@@ -166,7 +181,7 @@ def _ticket(rng, company: Company, life: Life, spell: Spell, when: int, what: st
     _rate(rng, life, ticket, agent, solved_at, book)
     if chance(rng, 0.02):
         _throw_away(rng, writer, solved_at)
-    return ticket
+    return story
 
 
 def _leave_unanswered(
@@ -198,6 +213,7 @@ def _promises(rng, writer: _Writer, agent: Person, answered_at: int, solved_at: 
         clock = min(add_minutes(clock, 60 + 300 * rng.random()), max(solved_at - 30, clock + 60))
         promised_on = next_workday(promised_on + between(rng, 1, 4))
         writer.event("promise_changed", agent, clock, to_date(promised_on).isoformat())
+        writer.story.promise_changes.append(clock)
 
 
 def _finish(rng, writer: _Writer, agent: Person, solved_at: int, what: str) -> None:
@@ -211,6 +227,7 @@ def _finish(rng, writer: _Writer, agent: Person, solved_at: int, what: str) -> N
         writer.event("closed", agent, max(solved_at + 1, min(over_at, again_at - 120)))
         writer.message("client", None, again_at)
         writer.event("reopened", agent, again_at + 1)
+        writer.story.reopened_at = again_at + 1
         writer.message("employee", agent, add_minutes(again_at, 30 + 200 * rng.random()))
         over_at = add_minutes(again_at, 400 + 800 * rng.random())
     writer.event("closed", agent, over_at)

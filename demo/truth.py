@@ -19,11 +19,11 @@ from demo import life as planned
 from demo.billing import SpellMoney
 from demo.life import LAPSE_DAYS, Life, Spell
 from demo.model import FIRST_DAY, PROGRAMME_ON, day_number, day_of, midnight, to_date
+from demo.money import per_month
 from demo.plan import Plan
 from demo.service import is_canonical
 
 WINDOWS = (30, 90, 180, 365)
-MONTHS_PER_PERIOD = {"week": (52, 12), "month": (1, 1), "quarter": (1, 3), "year": (1, 12)}
 EXIT_TYPES = ("released", "lapsed", "payment_failure", "dismissed", "dissolved")
 ALL = "all"
 
@@ -79,12 +79,6 @@ class SeenClient:
         contracts = sum(cover.monthly for cover in live if cover.ended_on is None or when < cover.ended_on)
         calendar_day = to_date(when)
         return contracts + self.use_by_month[(calendar_day.year, calendar_day.month)]
-
-
-def per_month(price: int, period: str) -> int:
-    """A price in kopecks per month, rounded half away from zero."""
-    times, over = MONTHS_PER_PERIOD[period]
-    return (2 * price * times + over) // (2 * over)
 
 
 def tell(plan: Plan, as_of: date) -> dict[str, Any]:
@@ -178,9 +172,9 @@ def _covers(carried: SpellMoney, instant: int, today: int) -> Any:
         seen = contract.seen_at(instant)
         if seen is None:
             continue
-        _, _, _, price, _, period, started_on, ended_on, _, _ = seen[1]
+        _, _, _, price, currency, period, started_on, ended_on, _, _ = seen[1]
         if started_on < today:
-            yield Cover(started_on, ended_on, per_month(price, period))
+            yield Cover(started_on, ended_on, per_month(price, currency, period, started_on))
 
 
 def _releases(client: SeenClient, today: int) -> list[dict[str, Any]]:

@@ -609,15 +609,11 @@ def read_seed(folder: Path, name: str) -> list[dict[str, str | None]]:
 
 
 def read_rates(folder: Path) -> list[Rate]:
-    """The company's rates of exchange: currency, valid_from, rate in company-currency units per unit."""
-    path = folder / "seeds" / "exchange_rates.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        return [
-            Rate(row["currency"], date.fromisoformat(row["valid_from"]), Decimal(row["rate"]))
-            for row in csv.DictReader(handle)
-        ]
+    """Rates of exchange, the company's own or the project's: currency, valid_from, company-currency units per unit."""
+    return [
+        Rate(row["currency"], date.fromisoformat(row["valid_from"]), Decimal(row["rate"]))
+        for row in read_seed(folder, "exchange_rates")
+    ]
 
 
 def read_company(folder: Path, config: Config) -> dict[str, Table]:
