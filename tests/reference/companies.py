@@ -1,6 +1,6 @@
 """The companies on which the product is compared with the reference: nasty ones, under different vars."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ class Case:
     as_of: date
     clients: int
     vars: dict[str, Any]
+    # Seeds of the company's own; an empty calendar stands for one that is made for it.
+    own_seeds: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         return (
@@ -28,6 +30,8 @@ class Case:
                 zone=self.vars.get("company_timezone", "Europe/Moscow"),
                 currency=self.vars.get("company_currency", "RUB"),
                 lapse_days=self.vars.get("lapse_days", 90),
+                **{name: self.vars[name] for name in ("working_days", "opens_at", "closes_at") if name in self.vars},
+                own_seeds=dict(self.own_seeds),
             )
             .build()
             .write(folder)
@@ -55,7 +59,12 @@ CASES = [
             "min_at_risk": 1,
             "company_timezone": "Europe/Berlin",
             "company_currency": "EUR",
+            # The hour that a clock change skips or repeats is worked here.
+            "working_days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sun"],
+            "opens_at": "01:30",
+            "closes_at": "24:00",
         },
+        {"calendar_exceptions": []},
     ),
     Case(
         "no grace and a history that starts late in New York, in dollars",
@@ -68,6 +77,29 @@ CASES = [
             "history_starts_on": "2023-02-15",
             "company_timezone": "America/New_York",
             "company_currency": "USD",
+            "working_days": ["Mon", "Tue", "Wed", "Thu", "Sun"],
+            "opens_at": "10:00",
+            "closes_at": "19:30",
+        },
+        {
+            "calendar_exceptions": [],
+            "sla_targets": [
+                {"sla_class": "ours", "metric": "first_response", "target_minutes": "90"},
+                {"sla_class": "third_party", "metric": "first_response", "target_minutes": "540"},
+                {"sla_class": "ours", "metric": "resolution", "target_minutes": "1000"},
+                {"sla_class": "third_party", "metric": "resolution", "target_minutes": "1620"},
+            ],
+            "satisfaction_weights": [
+                {"part": "operator_rating", "weight": "2"},
+                {"part": "review", "weight": "0.5"},
+                {"part": "survey", "weight": "0"},
+            ],
+            "targets": [
+                {"metric": "satisfaction_index", "target": "3.5"},
+                {"metric": "interview_response", "target": "0.2"},
+                {"metric": "first_response_attainment", "target": "0.9"},
+                {"metric": "resolution_attainment", "target": "0.9"},
+            ],
         },
     ),
 ]

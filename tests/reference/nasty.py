@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tests.reference import nasty_service
 from tests.reference.reading import ENTITIES, REASON_CODES, Entity
 
 Row = dict[str, str]
@@ -50,6 +51,10 @@ class Nasty:
     span_days: int = 900
     lapse_days: int = 90
     broken: bool = True
+    working_days: tuple[str, ...] = ("Mon", "Tue", "Wed", "Thu", "Fri")
+    opens_at: str = "09:00"
+    closes_at: str = "18:00"
+    own_seeds: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     contested: frozenset[str] = frozenset()
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
@@ -59,6 +64,8 @@ class Nasty:
         self.first_day = self.as_of - timedelta(days=self.span_days)
         self.billing_keys: dict[str, list[str]] = {}
         self.ticket_keys: dict[str, list[str]] = {}
+        if "calendar_exceptions" in self.own_seeds:
+            self.own_seeds["calendar_exceptions"] = nasty_service.exceptions(self.first_day, self.as_of, self.seed)
 
     # ---------------------------------------------------------------------------------------------- small helpers
 
@@ -80,6 +87,8 @@ class Nasty:
         local = moment.astimezone(ZoneInfo(self.zone))
         if "bare_date" in self.contested and local.time() == time(0, 0) and self.chance(0.5):
             return local.date().isoformat()
+        if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
+            return moment.astimezone(UTC).isoformat()  # a wall time that a clock change repeats
         naive = local.replace(tzinfo=None)
         ways = [
             naive.isoformat(),
@@ -475,6 +484,7 @@ class Nasty:
             self.life(key)
         self.strangers()
         self.other_facts(keys)
+        nasty_service.Desk(self).build(keys)
         self.versions()
         if self.broken:
             self.breakage()
@@ -493,6 +503,11 @@ class Nasty:
                 writer.writerows(rows)
         seeds = folder / "seeds"
         seeds.mkdir(exist_ok=True)
+        for name, rows in self.own_seeds.items():
+            with (seeds / f"{name}.csv").open("w", encoding="utf-8", newline="") as handle:
+                writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
         with (seeds / "exchange_rates.csv").open("w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle, lineterminator="\n")
             writer.writerow(["currency", "valid_from", "rate"])
