@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.reference import nasty_service
+from tests.reference import nasty_life, nasty_service
 from tests.reference.reading import ENTITIES, REASON_CODES, Entity
 
 Row = dict[str, str]
@@ -64,13 +64,19 @@ class Nasty:
         self.first_day = self.as_of - timedelta(days=self.span_days)
         self.billing_keys: dict[str, list[str]] = {}
         self.ticket_keys: dict[str, list[str]] = {}
+        self.edges: dict[str, list[date]] = {}  # first and last days of a client's covers
         if "calendar_exceptions" in self.own_seeds:
             self.own_seeds["calendar_exceptions"] = nasty_service.exceptions(self.first_day, self.as_of, self.seed)
+        self.own_seeds.setdefault("dated_events", nasty_life.dated_events(self))
 
     # ---------------------------------------------------------------------------------------------- small helpers
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
+
+    def stream(self, name: str) -> None:
+        """Draws from here on come from a stream of that name: more rows elsewhere do not change them."""
+        self.rng = random.Random(f"{self.seed} {name}")
 
     def day(self) -> date:
         return self.first_day + timedelta(days=self.rng.randrange(self.span_days + 20))
@@ -271,6 +277,7 @@ class Nasty:
                 status=self.rng.choice(["succeeded", "succeeded", "failed"]),
                 paid_at=self.stamp(self.day()),
             )
+        self.edges[client] = edges
         self.person(client, edges)
 
     def person(self, client: str, edges: list[date]) -> None:
@@ -444,6 +451,7 @@ class Nasty:
         """Other versions of rows, in any order of file and of `updated_at`, ties and empty ones included."""
         stamps = [self.stamp(self.as_of - timedelta(days=days)) for days in (9, 8, 7)] + [""]
         for entity, rows in self.tables.items():
+            self.stream(f"versions of {entity}")
             for row in list(rows):
                 if self.chance(0.3):
                     row["updated_at"] = self.rng.choice(stamps)
@@ -464,6 +472,7 @@ class Nasty:
     def breakage(self) -> None:
         """Rows that break every rule the entity can break: as keys of their own and as newer versions of good ones."""
         for name, entity in ENTITIES.items():
+            self.stream(f"breakage of {name}")
             good = list(self.tables[name])
             for position, change in enumerate(broken_values(entity, self.rng)):
                 row = {**self.rng.choice(good), "updated_at": self.stamp(self.as_of - timedelta(days=1))}
@@ -485,6 +494,7 @@ class Nasty:
         self.strangers()
         self.other_facts(keys)
         nasty_service.Desk(self).build(keys)
+        nasty_life.enrich(self, keys)
         self.versions()
         if self.broken:
             self.breakage()
