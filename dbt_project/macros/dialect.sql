@@ -144,3 +144,7 @@
         timezone('{{ var("company_timezone") }}', {{ instant }})
     )
 {%- endmacro %}
+
+
+{# An instant moved by a number of hours that passed on any clock (negative = back). #}
+{% macro hours_after(instant, hours) -%} {{ instant }} + interval '{{ hours }}' hour {%- endmacro %}

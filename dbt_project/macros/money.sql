@@ -36,3 +36,12 @@
         else rates.rate
     end
 {%- endmacro %}
+
+
+{#
+    A share of an amount of money, exact: the caller rounds once. share: a number between 0 and 1 of at most twelve digits.
+    Twenty digits for the amount, because DuckDB keeps a product of two decimals of eighteen in eighteen and overflows.
+#}
+{% macro share_of_money(amount, share) -%}
+    cast({{ amount }} as decimal(20, 2)) * cast('{{ share }}' as decimal(18, 12))
+{%- endmacro %}
