@@ -132,8 +132,8 @@ class Settings(BaseSettings):
     @classmethod
     def _known_weekdays(cls, value: list[str]) -> list[str]:
         unknown = [name for name in value if name not in WEEKDAYS]
-        if unknown:
-            raise ValueError(f"unknown day {', '.join(unknown)}; known: {', '.join(WEEKDAYS)}")
+        if unknown or not value:
+            raise ValueError(f"unknown day {', '.join(unknown) or '(none given)'}; known: {', '.join(WEEKDAYS)}")
         return [name for name in WEEKDAYS if name in value]
 
     @field_validator("opens_at", "closes_at")

@@ -36,7 +36,7 @@ final as (
         occurred_on,
         occurred_clock,
         -- A promise that was taken back is an empty value, and different from any date.
-        kind = 'promise_changed' and number_of_kind > 1 and new_value is distinct from value_before as is_promise_change,
+        kind = 'promise_changed' and number_of_kind > 1 and coalesce(new_value, '') <> coalesce(value_before, '') as is_promise_change,
         kind = 'reopened' and coalesce(occurred_at > first_resolved_at, false) as is_reopening
     from ordered
 )
