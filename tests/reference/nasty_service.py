@@ -366,6 +366,16 @@ class Desk:
                     self.contact(client, edge + timedelta(days=self.rng.choice([0, 0, 1, 89, 90, 91])))
             for _ in range(self.rng.choice([0, 0, 1, 3])):
                 self.mailing(client)
+        # One who manages nobody else, until the first of a month.
+        first = (self.company.as_of - timedelta(days=100)).replace(day=1)
+        self.company.add(
+            "manager_assignments",
+            client_key=clients[0],
+            employee_key="e4",
+            role="account_manager",
+            valid_from=(first - timedelta(days=10)).isoformat(),
+            valid_to=first.isoformat(),
+        )
         self.message("t-none", "client", self.at(self.day()))
         self.event("t-none", "solved", self.at(self.day()))
         self.contact("ghost-contact", self.day())
