@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo up stop status logs passwords clean test lint venvs venv-pipeline venv-bi venv-dev locks prerequisites
+.PHONY: help demo up stop status logs passwords clean test lint docs venvs venv-pipeline venv-bi venv-dev locks prerequisites
 
 export RETENTION_HOME ?= $(CURDIR)/var
 # Bytecode is kept: without it Airflow and Superset compile themselves anew at every start.
@@ -50,6 +50,10 @@ lint: venv-dev ## style of Python and SQL
 	$(PIPELINE)/bin/ruff check .
 	$(PIPELINE)/bin/ruff format --check .
 	$(PIPELINE)/bin/sqlfluff lint --disable-progress-bar --processes 2 dbt_project
+
+docs: venv-pipeline ## docs/metrics.md, and a page with every model, column and its lineage in the run-time folder
+	@$(PIPELINE)/bin/python -m retention.docs page
+	@$(PIPELINE)/bin/python -m retention.docs site
 
 venvs: venv-pipeline venv-bi ## install both virtualenvs from the lock files
 venv-pipeline: $(PIPELINE)/.installed

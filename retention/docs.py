@@ -76,7 +76,6 @@ def write_site(settings: Settings) -> Path:
             raise DocsError("dbt could not write its documentation:\n" + (result.stdout + result.stderr)[-2000:])
         page = folder / "index.html"
         (target / "static_index.html").replace(page)
-        (target / "manifest.json").replace(folder / "manifest.json")
     return page
 
 

@@ -38,7 +38,9 @@ class Metric:
     @property
     def formula(self) -> str:
         """As it is computed from the mart's columns."""
-        return f"{self.numerator} / {self.denominator}" if self.denominator else self.numerator
+        if self.denominator is None:
+            return self.numerator
+        return " / ".join(f"({part})" if " " in part else part for part in (self.numerator, self.denominator))
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,26 @@ COLUMN_PARAMS = (
     "all_columns",
     "columns",
 )
-METRIC_PARAMS = ("metric", "metrics", "metrics_b")
+METRIC_PARAMS = ("metric", "metrics", "metrics_b", "timeseries_limit_metric")
 FILTER_PARAMS = ("adhoc_filters", "adhoc_filters_b")
 
 
 def problems(assets: Assets, marts: dict[str, Mart]) -> list[str]:
     """Say what is wrong with the assets, one sentence each; nothing when everything leads to a declared column."""
-    return [
-        *_unplaced(assets),
-        *(problem for path, dataset in _of(assets, "datasets") for problem in _dataset(path, dataset, marts)),
-        *(problem for path, chart in _of(assets, "charts") for problem in _chart(path, chart, assets, marts)),
-    ]
+    with empty_marts(marts) as empty:
+        return [
+            *_unplaced(assets),
+            *(
+                problem
+                for path, dataset in _of(assets, "datasets")
+                for problem in _dataset(path, dataset, marts, empty)
+            ),
+            *(
+                problem
+                for path, chart in _of(assets, "charts")
+                for problem in _chart(path, chart, assets, marts, empty)
+            ),
+        ]
 
 
 def empty_marts(marts: dict[str, Mart]) -> duckdb.DuckDBPyConnection:
@@ -73,7 +82,9 @@ def _unplaced(assets: Assets) -> Iterator[str]:
     yield from (f"{path} is on no dashboard" for uuid, path in charts.items() if uuid not in placed)
 
 
-def _dataset(path: str, dataset: dict[str, Any], marts: dict[str, Mart]) -> Iterator[str]:
+def _dataset(
+    path: str, dataset: dict[str, Any], marts: dict[str, Mart], empty: duckdb.DuckDBPyConnection
+) -> Iterator[str]:
     mart = marts.get(dataset["table_name"])
     if mart is None:
         yield f"{path} reads the mart {dataset['table_name']}, which dbt does not describe"
@@ -86,16 +97,17 @@ def _dataset(path: str, dataset: dict[str, Any], marts: dict[str, Mart]) -> Iter
         if not expression and name not in names:
             yield f"{path}: {mart.name} has no column {name}"
     expressions += [(metric["metric_name"], metric["expression"]) for metric in dataset["metrics"]]
-    with empty_marts({mart.name: mart}) as connection:
-        for name, expression in expressions:
-            if expression and (reason := _refusal(connection, mart, expression)):
-                yield f"{path}: {name} cannot be computed: {reason}"
+    for name, expression in expressions:
+        if expression and (reason := _refusal(empty, mart, expression)):
+            yield f"{path}: {name} cannot be computed: {reason}"
     for metric in dataset["metrics"]:
         if not metric.get("description"):
             yield f"{path}: the metric {metric['metric_name']} is not described"
 
 
-def _chart(path: str, chart: dict[str, Any], assets: Assets, marts: dict[str, Mart]) -> Iterator[str]:
+def _chart(
+    path: str, chart: dict[str, Any], assets: Assets, marts: dict[str, Mart], empty: duckdb.DuckDBPyConnection
+) -> Iterator[str]:
     if len(chart.get("description") or "") < 40:
         yield f"{path} has no description that explains it"
     found = [dataset for _, dataset in _of(assets, "datasets") if dataset["uuid"] == chart["dataset_uuid"]]
@@ -115,15 +127,16 @@ def _chart(path: str, chart: dict[str, Any], assets: Assets, marts: dict[str, Ma
             yield f"{path}: metrics belong into the dataset, where they are described, not into a chart ({metric})"
         elif metric not in metrics:
             yield f"{path}: the dataset {dataset['table_name']} has no metric {metric}"
-    for condition in params.get("conditional_formatting", []):
+    for condition in params.get("conditional_formatting") or []:
         if condition["column"] not in columns | metrics:
             yield f"{path}: colours follow {condition['column']}, which does not exist"
-    with empty_marts({mart.name: mart}) as connection:
-        for expression in (item["sqlExpression"] for item in _filters(params) if item["expressionType"] == "SQL"):
-            if reason := _refusal(connection, mart, expression):
-                yield f"{path}: its filter cannot be computed: {reason}"
+    for expression in (item["sqlExpression"] for item in _filters(params) if item["expressionType"] == "SQL"):
+        if reason := _refusal(empty, mart, expression):
+            yield f"{path}: its filter cannot be computed: {reason}"
     charts = {asset["uuid"]: asset for _, asset in _of(assets, "charts")}
     for layer in params.get("annotation_layers", []):
+        if layer["annotationType"] == "FORMULA":
+            continue
         match = CHART_ID.match(str(layer["value"]))
         if match is None or match["uuid"] not in charts:
             yield f"{path}: the layer {layer['name']} reads a chart that does not exist"
