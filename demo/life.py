@@ -1,7 +1,7 @@
 """The planted lives: when each client comes, what happens to it, when and how it leaves, whether it returns.
 
 Time runs in steps of 30 days. In each step a client may have experiences (an unanswered message, a price rise, ...);
-those of the last WEIGHS_DAYS days multiply its hazard of leaving by MULTIPLIERS. The programme lowers both the base
+those of the last WEIGHS_DAYS multiply its hazard of leaving by MULTIPLIERS. The programme lowers both the base
 hazard and the rates.
 
 Null signals are planted beside them: happenings that come at the same rate before the start, in a spell, in the silence
@@ -37,7 +37,7 @@ STEP = 30
 FIRST_DECISION = 12
 """Nobody decides to leave in the first days: a refund of the release before could be taken for one of the next."""
 
-BASE_HAZARD = (0.0350, 0.0186)
+BASE_HAZARD = (0.0242, 0.0131)
 """Chance to decide to leave within 30 days without any experience, before the programme and with its full effect."""
 PROGRAMME_RAMP_DAYS = 180
 EARLY_DAYS, EARLY_FACTOR = 100, 1.5
@@ -47,13 +47,14 @@ MULTIPLIERS = {
     "unanswered": 2.4,
     "manager_change": 1.9,
     "price_rise": 2.3,
-    "promise_change": 1.6,
+    "promise_change": 1.7,
     "refund_refused": 2.4,
-    "complaint": 1.6,
+    "complaint": 1.8,
     "failed_payment": 1.4,
     "refund_paid": 1.0,
 }
-WEIGHS_DAYS = 90
+WEIGHS_DAYS = {what: 365 if what == "manager_change" else 180 for what in MULTIPLIERS}
+"""For so long each experience weighs: its window in `churn_drivers` and the 90 days after it."""
 RATES = {
     "unanswered": (0.075, 0.03),
     "manager_change": (0.03, 0.008),
@@ -292,7 +293,7 @@ def _draw_spell(rng, client: Client, spell: Spell) -> None:
     window = spell.start
     while window < HORIZON:
         # What a client has just lived through weighs from the next step on.
-        recent = {what for what, when in spell.experiences if window - WEIGHS_DAYS <= when < window}
+        recent = {what for what, when in spell.experiences if window - WEIGHS_DAYS[what] <= when < window}
         hazard = base_hazard(window) * segment_factor
         for what in recent:
             hazard *= MULTIPLIERS[what]

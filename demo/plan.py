@@ -36,7 +36,7 @@ class Plan:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Without the garbage collector, which would look through half a million live rows again and again."""
     gc.disable()
     try:
@@ -63,7 +63,8 @@ def build(seed: int, clients: int, tell: Callable[[str], None] = lambda message:
     return Plan(seed, clients, agency, lives, paid, tickets, book)
 
 
-def _generator_version() -> str:
+def generator_version() -> str:
+    """What tells plans of other code apart."""
     sources = b"".join(
         path.read_bytes() for path in (*(Path(str(module.__file__)) for module in GENERATOR), *SEEDS) if path.exists()
     )
@@ -72,11 +73,11 @@ def _generator_version() -> str:
 
 def load_or_build(folder: Path, seed: int, clients: int, tell: Callable[[str], None] = lambda message: None) -> Plan:
     """The plan kept in a folder, or a new one, then kept there."""
-    path = folder / f"plan_{seed}_{clients}_{_generator_version()}.pickle"
+    path = folder / f"plan_{seed}_{clients}_{generator_version()}.pickle"
     if path.exists():
-        with path.open("rb") as file, _undisturbed():
+        with path.open("rb") as file, undisturbed():
             return pickle.load(file)
-    with _undisturbed():
+    with undisturbed():
         plan = build(seed, clients, tell)
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")

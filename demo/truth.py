@@ -9,84 +9,28 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from demo import crm, drivers, service, truth_leaving, truth_service
 from demo import life as planned
-from demo.billing import SpellMoney
-from demo.life import LAPSE_DAYS, Life, Spell
 from demo.model import FIRST_DAY, PROGRAMME_ON, day_number, day_of, midnight, to_date
-from demo.money import per_month
 from demo.plan import Plan
+from demo.seen import ALL, SeenClient, SeenSpell, levels, mature_months, see
 from demo.service import is_canonical
 
 WINDOWS = (30, 90, 180, 365)
 EXIT_TYPES = ("released", "lapsed", "payment_failure", "dismissed", "dissolved")
-ALL = "all"
-
-
-@dataclass(slots=True)
-class SeenSpell:
-    """A spell as of a day: the end and its type only when they are known and past."""
-
-    number: int
-    started_on: int
-    ended_on: int | None
-    exit_type: str | None
-    planned: Spell
-
-    def covers(self, when: int) -> bool:
-        """Whether the client is in the spell on a day."""
-        return self.started_on <= when and (self.ended_on is None or when < self.ended_on)
-
-
-@dataclass(slots=True)
-class Cover:
-    """A contract as of a day, with its price per month in kopecks."""
-
-    started_on: int
-    ended_on: int | None
-    monthly: int
-
-
-@dataclass
-class SeenClient:
-    """A client as of a day."""
-
-    client_id: str
-    segment: str
-    spells: list[SeenSpell]
-    covers: list[Cover]
-    use_by_month: Counter[tuple[int, int]]
-
-    def spell_on(self, when: int) -> SeenSpell | None:
-        """The spell that a day falls into."""
-        return next((spell for spell in self.spells if spell.covers(when)), None)
-
-    def last_exit(self, when: int) -> str | None:
-        """The type of the last exit up to a day."""
-        ended = [spell for spell in self.spells if spell.ended_on is not None and spell.ended_on <= when]
-        return ended[-1].exit_type if ended else None
-
-    def mrr(self, when: int) -> int:
-        """Monthly revenue on the last day of a month, in kopecks."""
-        if self.spell_on(when) is None:
-            return 0
-        live = [cover for cover in self.covers if cover.started_on <= when]
-        contracts = sum(cover.monthly for cover in live if cover.ended_on is None or when < cover.ended_on)
-        calendar_day = to_date(when)
-        return contracts + self.use_by_month[(calendar_day.year, calendar_day.month)]
 
 
 def tell(plan: Plan, as_of: date) -> dict[str, Any]:
     """The truth on a day, ready for JSON: days as ISO text, money as text with two decimals."""
     today = day_number(as_of)
-    clients = [_see(life, money, today) for life, money in zip(plan.lives, plan.money, strict=True)]
-    clients = [client for client in clients if client.spells]
-    months = _mature_months(today)
+    everybody = see(plan, today)
+    clients = [client for client in everybody if client.spells]
+    months = mature_months(today)
     releases = [row for client in clients for row in _releases(client, today)]
     churn = _churn(clients, months)
     return {
@@ -105,6 +49,9 @@ def tell(plan: Plan, as_of: date) -> dict[str, Any]:
         "mrr_monthly": _money(clients, months),
         "retention_cohorts": _cohorts(clients, months),
         "first_100_days": _first_100_days(clients, today),
+        **truth_service.tell(plan, everybody, today),
+        **truth_leaving.tell(plan, clients, today),
+        "churn_drivers": drivers.count(clients, today),
     }
 
 
@@ -116,65 +63,6 @@ def write(plan: Plan, as_of: date, path: Path) -> dict[str, Any]:
     unfinished.write_text(json.dumps(truth, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(path)
     return truth
-
-
-# What can be seen on a day
-def _see(life: Life, money: list[SpellMoney], today: int) -> SeenClient:
-    instant = midnight(today)
-    client, segment = life.client, None
-    if client.fact is not None and (seen := client.fact.seen_at(instant)) is not None:
-        segment = seen[1][2]
-    result = SeenClient(
-        client_id=client.customer_no if client.fact is None else client.fact.key,
-        segment=segment or "unknown",
-        spells=[],
-        covers=[],
-        use_by_month=Counter(),
-    )
-    for spell, carried in zip(life.spells, money, strict=True):
-        if spell.start >= today:
-            break
-        covers = list(_covers(carried, instant, today))
-        last_operation = None
-        for operation in carried.operations:
-            seen = operation.seen_at(instant)
-            if seen is None:
-                continue
-            _, _, kind, amount, _, occurred_at = seen[1]
-            last_operation = day_of(occurred_at)
-            if kind == "usage":
-                month = to_date(last_operation)
-                result.use_by_month[(month.year, month.month)] += amount
-        ends = [cover.ended_on for cover in covers]
-        if last_operation is not None:
-            ends.append(last_operation + LAPSE_DAYS)
-        ended_on = None if None in ends else max(ends)
-        is_known = spell.known_from is not None and spell.known_from <= today
-        if is_known and spell.is_cut:
-            ended_on = spell.end
-        if ended_on is not None and ended_on > today:
-            ended_on = None
-        # Between two contracts a client may look lost for some days, until the next one begins.
-        exit_type = None if ended_on is None else (spell.exit_type if is_known else "lapsed")
-        if is_known and ended_on != spell.end:
-            raise AssertionError(f"the plan is at odds with itself: {client.customer_no}, spell {spell.number}")
-        result.spells.append(SeenSpell(spell.number, spell.start, ended_on, exit_type, spell))
-        # What a release, a dismissal or a closing cut stays cut when the client returns.
-        for cover in covers:
-            if ended_on is not None and (cover.ended_on is None or cover.ended_on > ended_on):
-                cover.ended_on = ended_on
-        result.covers += covers
-    return result
-
-
-def _covers(carried: SpellMoney, instant: int, today: int) -> Any:
-    for contract in carried.contracts:
-        seen = contract.seen_at(instant)
-        if seen is None:
-            continue
-        _, _, _, price, currency, period, started_on, ended_on, _, _ = seen[1]
-        if started_on < today:
-            yield Cover(started_on, ended_on, per_month(price, currency, period, started_on))
 
 
 def _releases(client: SeenClient, today: int) -> list[dict[str, Any]]:
@@ -217,27 +105,11 @@ def _refund(release: planned.Release, is_decided: bool, today: int) -> str:
 
 
 # Counting
-def _mature_months(today: int) -> list[tuple[date, int, int]]:
-    """Month, opening edge, closing edge (days) of every month that is over."""
-    months, first = [], to_date(FIRST_DAY).replace(day=1)
-    while True:
-        following = (first + timedelta(days=32)).replace(day=1)
-        closing = day_number(following) - 1
-        if closing >= today:
-            return months
-        months.append((first, day_number(first) - 1, closing))
-        first = following
-
-
 def _year_before(closing: int) -> int | None:
     """The edge 12 months before a closing edge; None before history starts."""
     following = to_date(closing + 1)
     edge = day_number(following.replace(year=following.year - 1)) - 1
     return None if edge < FIRST_DAY else edge
-
-
-def _levels(client: SeenClient) -> tuple[str, str]:
-    return ALL, client.segment
 
 
 def _churn(clients: list[SeenClient], months: list[tuple[date, int, int]]) -> list[dict[str, Any]]:
@@ -266,7 +138,7 @@ def _churn(clients: list[SeenClient], months: list[tuple[date, int, int]]) -> li
                     names.append("churned_12m")
                     if client.last_exit(closing) != "dismissed":
                         names.append("regretted_churned_12m")
-            for level in _levels(client):
+            for level in levels(client):
                 counts[(month.isoformat(), level)].update(names)
     columns = (
         "opening_clients",
@@ -316,7 +188,7 @@ def _money(clients: list[SeenClient], months: list[tuple[date, int, int]]) -> li
             edge = _year_before(closing)
             if edge is not None and edges[edge] > 0:
                 moved.update(mrr_12m_ago=edges[edge], retained_mrr_12m=min(now, edges[edge]), mrr_now_of_12m_ago=now)
-            for level in _levels(client):
+            for level in levels(client):
                 sums[(month.isoformat(), level)].update(moved)
     rows = []
     for month, _, closing in months:
@@ -347,7 +219,7 @@ def _cohorts(clients: list[SeenClient], months: list[tuple[date, int, int]]) -> 
                 cohort_mrr=client.mrr(closing),
                 month0_mrr=month0,
             )
-            for level in _levels(client):
+            for level in levels(client):
                 cells[(months[cohort][0].isoformat(), level, number)].update(cell)
     rows = []
     keys = [
@@ -372,7 +244,7 @@ def _first_100_days(clients: list[SeenClient], today: int) -> list[dict[str, Any
         if first.started_on + 100 > today:
             continue
         is_short = first.ended_on is not None and first.ended_on - first.started_on < 100
-        for level in _levels(client):
+        for level in levels(client):
             key = (to_date(first.started_on).replace(day=1).isoformat(), level)
             counts[key].update(started=1, churned_within_100=int(is_short))
     return [
@@ -443,7 +315,12 @@ def _planted() -> dict[str, Any]:
         "return_probability_of_others": planned.RETURNS_OF_OTHERS,
         "return_probability_of_called": planned.CALLED_RETURN,
         "early_days_factor": {"days": planned.EARLY_DAYS, "factor": planned.EARLY_FACTOR},
-        "manager_resolution_speed_up": 2.5,
+        "manager_resolution_speed_up": service.MANAGER_SPEED_UP,
+        "share_of_lapsed_that_are_called": planned.CALLED_SHARE,
+        "answer_rate_of_leavers": 0.2,
+        "answer_rate_by_defector": crm.ANSWER_RATE,
+        "satisfaction_crosses": {"line": 4.5, "from": "2024-03-01", "until": "2024-06-01"},
+        "null_signal_rates": planned.NULL_RATES,
     }
 
 
