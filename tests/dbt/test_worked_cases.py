@@ -6,6 +6,7 @@ Each case is a few clients in a segment of its own, so that one build serves all
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -54,6 +55,7 @@ CONTRACTS: dict[str, dict[str, list[tuple[str, str, str, str]]]] = {
     "late-paperwork": {"late": [("2023-01-01", "2023-05-10", "", "100"), ("2023-05-25", "", "", "100")]},
     "prepaid-lapse": {"prepaid": []},
     "quiet-prepaid-month": {"quiet": []},
+    "service": {"asker": [("2023-01-01", "", "", "100")]},
 }
 PREPAID = [
     ("prepaid", "top_up", "500", "2023-03-01T12:00:00"),
@@ -67,6 +69,19 @@ REQUESTS = [
     ("late", "2023-05-01T10:00:00", "2023-05-28T10:00:00"),
 ]
 DISMISSALS = [("both", "2023-04-05T09:00:00", "abuse")]
+# queue → (opened_at, answered_at), on the company's clock. Monday 6 November 2023 was a day off in Russia.
+TICKETS = {
+    "friday-evening": ("2024-02-02T17:30:00", "2024-02-05T09:30:00"),
+    "friday-before-a-holiday": ("2023-11-03T17:30:00", "2023-11-07T09:30:00"),
+    "overdue-open": ("2024-02-15T10:00:00", ""),
+    "just-opened": ("2024-02-19T17:00:00", ""),
+}
+# A zone whose clocks change on the Sundays of 29 October 2023 and 31 March 2024.
+ZONE_WITH_CHANGES = "Europe/Berlin"
+TICKETS_OVER_A_CHANGE = {
+    "into-winter": ("2023-10-27T17:30:00", "2023-10-30T09:30:00"),
+    "into-summer": ("2024-03-29T17:30:00", "2024-04-01T09:30:00"),
+}
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -109,10 +124,46 @@ def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
         [(client, client, asked, "released", completed, "false") for client, asked, completed in REQUESTS],
     )
     write(folder / "dismissals.csv", "client_key,dismissed_at,reason", list(DISMISSALS))
+    write_tickets(folder, "asker", TICKETS)
+    with published(folder, AS_OF, "--set", "min_at_risk=1") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def query_over_a_change(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
+    """SQL over the marts of a company in a zone with changes of clocks."""
+    folder = tmp_path_factory.mktemp("clock_change")
+    write(folder / "clients.csv", "client_key,name,registered_at", [("asker", "asker", "2023-01-01")])
+    write(
+        folder / "contracts.csv",
+        "contract_key,client_key,plan,price,billing_period,started_on,is_trial",
+        [("1", "asker", "basic", "100", "month", "2023-01-01", "false")],
+    )
+    write_tickets(folder, "asker", TICKETS_OVER_A_CHANGE)
+    with published(folder, date(2024, 5, 1), "--set", f"company_timezone={ZONE_WITH_CHANGES}") as run:
+        yield run
+
+
+def write_tickets(folder: Path, client: str, tickets: dict[str, tuple[str, str]]) -> None:
+    """One ticket per queue, opened by the client; the empty answer is none yet."""
+    write(
+        folder / "tickets.csv",
+        "ticket_key,client_key,queue,sla_class,opened_at,opened_by",
+        [(queue, client, queue, "ours", opened_at, "client") for queue, (opened_at, _) in tickets.items()],
+    )
+    write(
+        folder / "messages.csv",
+        "message_key,ticket_key,author,sent_at",
+        [(queue, queue, "employee", answered_at) for queue, (_, answered_at) in tickets.items() if answered_at],
+    )
+
+
+@contextmanager
+def published(folder: Path, as_of: date, *options: str) -> Iterator[Query]:
+    """SQL over what a real run publishes of a folder."""
     home = folder / "home"
     result = CliRunner().invoke(
-        app,
-        ["run", "--files", str(folder), "--as-of", AS_OF.isoformat(), "--home", str(home), "--set", "min_at_risk=1"],
+        app, ["run", "--files", str(folder), "--as-of", as_of.isoformat(), "--home", str(home), *options]
     )
     assert result.exit_code == 0, result.output
     connection = duckdb.connect(str(home / "published" / "retention.duckdb"), read_only=True)
@@ -294,6 +345,22 @@ def late_paperwork(query: Query) -> None:
     ]
 
 
+def first_responses(query: Query) -> dict[str, float | None]:
+    """Queue → business minutes to the first answer."""
+    return dict(query("select queue, median_first_response_minutes from marts.service_monthly"))
+
+
+def friday_evening(query: Query) -> None:
+    found = first_responses(query)
+    assert (found["friday-evening"], found["friday-before-a-holiday"]) == (60, 60)
+
+
+def overdue_open(query: Query) -> None:
+    states = "select resolution_met, resolution_breached, first_response_met, first_response_breached, is_final "
+    assert query(states + "from marts.service_monthly where queue = 'overdue-open'") == [(0, 1, 0, 1, False)]
+    assert query(states + "from marts.service_monthly where queue = 'just-opened'") == [(0, 0, 0, 0, False)]
+
+
 CASES: dict[str, Callable[[Query], None]] = {
     "mature-window": mature_window,
     "same-month-return": same_month_return,
@@ -310,9 +377,16 @@ CASES: dict[str, Callable[[Query], None]] = {
     "quiet-prepaid-month": quiet_prepaid_month,
     "first-of-month": first_of_month,
     "late-paperwork": late_paperwork,
+    "friday-evening": friday_evening,
+    "overdue-open": overdue_open,
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_worked_case(case: str, query: Query) -> None:
     CASES[case](query)
+
+
+@pytest.mark.parametrize("case", ["dst"])
+def test_worked_case_in_a_zone_with_changes_of_clocks(case: str, query_over_a_change: Query) -> None:
+    assert first_responses(query_over_a_change) == {"into-winter": 60, "into-summer": 60}
