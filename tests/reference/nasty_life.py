@@ -33,6 +33,7 @@ def enrich(nasty: "Nasty", keys: list[str]) -> None:
     leavers_of_fixed_reasons(nasty)
     invitations_to_interviews(nasty)
     rising_prices(nasty)
+    ends_of_two_kinds(nasty)
     handovers(nasty)
     for number in range(nasty.clients // 2):
         random_history(nasty, f"steady-{number}")
@@ -412,6 +413,21 @@ def rising_prices(nasty: "Nasty") -> None:
             period = nasty.rng.choice(["month", "month", "quarter"])
             end = start + days(length)
             contract(nasty, key, start, end, price=price, is_trial=is_trial, billing_period=period)
+
+
+def ends_of_two_kinds(nasty: "Nasty") -> None:
+    """Contracts not paid for that end on the last day of a prepaid account, and beside it."""
+    for number, offset in enumerate([0, 0, 0, 0, -1, 1]):
+        key = client(nasty, f"ends-{number}")
+        end = nasty.first_day + days(200 + 20 * number)
+        contract(nasty, key, end - days(100), end + days(offset), end_reason="non_payment")
+        nasty.add(
+            "prepaid_events",
+            client_key=key,
+            kind="top_up",
+            amount="10",
+            occurred_at=nasty.stamp(end - days(nasty.lapse_days)),
+        )
 
 
 def handovers(nasty: "Nasty") -> None:

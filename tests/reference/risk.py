@@ -475,8 +475,8 @@ def risk_backtest(company: Company) -> list[Row]:
                     "churn_rate": churned / len(group),
                     "base_rate": float(base),
                     "lift": float(Fraction(churned, len(group)) / base) if base else None,
-                    "precision": caught / len(above),
-                    "recall": caught / everyone_churned if everyone_churned else None,
+                    "precision_at_decile": caught / len(above),
+                    "recall_at_decile": caught / everyone_churned if everyone_churned else None,
                 }
             )
     return rows
