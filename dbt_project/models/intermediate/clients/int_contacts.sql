@@ -25,7 +25,10 @@ final as (
         contacts.is_outbound
     from contacts
     left join {{ ref('int_employees') }} as employees on contacts.employee_key = employees.employee_id
-    where contacts.occurred_on < {{ as_of() }}
+    where
+        contacts.occurred_on < {{ as_of() }}
+        -- A contact with nobody we know has lost its parent.
+        and contacts.client_id in (select clients.client_id from {{ ref('int_clients') }} as clients)
 )
 
 select * from final

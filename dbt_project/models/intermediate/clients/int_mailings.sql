@@ -16,7 +16,10 @@ final as (
         case when opened_on < {{ as_of() }} then opened_on end as opened_on,
         case when unsubscribed_on < {{ as_of() }} then unsubscribed_on end as unsubscribed_on
     from mailings
-    where sent_on < {{ as_of() }}
+    where
+        sent_on < {{ as_of() }}
+        -- A mailing to nobody we know has lost its parent.
+        and client_id in (select clients.client_id from {{ ref('int_clients') }} as clients)
 )
 
 select * from final

@@ -9,8 +9,9 @@ with assignments as (
     where
         role = 'account_manager'
         and valid_from < {{ as_of() }}
-        -- An assignment of somebody unknown has lost its parent.
+        -- An assignment of somebody unknown, or to nobody we know, has lost its parent.
         and employee_key in (select employees.employee_id from {{ ref('int_employees') }} as employees)
+        and client_key in (select clients.client_id from {{ ref('int_clients') }} as clients)
     qualify row_number() over (
         partition by client_key, employee_key, valid_from
         order by updated_at desc nulls last, source asc

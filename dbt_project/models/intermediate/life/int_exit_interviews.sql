@@ -19,7 +19,10 @@ final as (
         case when answered_on < {{ as_of() }} then answered_on end as answered_on,
         case when answered_on < {{ as_of() }} then reason_code end as reason_code
     from interviews
-    where invited_on < {{ as_of() }}
+    where
+        invited_on < {{ as_of() }}
+        -- An interview with nobody we know has lost its parent.
+        and client_id in (select clients.client_id from {{ ref('int_clients') }} as clients)
 )
 
 select * from final
