@@ -16,6 +16,7 @@ DEFAULTS = {
     "manager_assignments": {"role": "account_manager"},
     "payments": {"status": "succeeded"},
     "tickets": {"queue": "support", "sla_class": "ours", "opened_by": "client"},
+    "messages": {"author": "employee"},
     "feedback": {"is_public": "false"},
 }
 

@@ -275,7 +275,188 @@ def test_late_paperwork_names_the_first_exit_and_leaves_the_second_spell_uncut(t
     assert (release["days_to_return"], release["days_to_release"], release["handling"]) == (15, 27, "obstructed")
 
 
+def ticket(key: str, opened: str, **more: str) -> dict[str, str]:
+    return {"ticket_key": key, "client_key": "a", "opened_at": opened, "topic": "", **more}
+
+
+def answer(key: str, sent: str, author: str = "employee") -> dict[str, str]:
+    return {"ticket_key": key, "sent_at": sent, "author": author}
+
+
+def event(key: str, occurred: str, kind: str, value: str = "") -> dict[str, str]:
+    return {"ticket_key": key, "occurred_at": occurred, "kind": kind, "new_value": value}
+
+
+def own_calendar(folder: Path, *rows: str) -> None:
+    """A calendar of exceptions of the company's own, so that no case leans on the project's seed."""
+    (folder / "seeds").mkdir(parents=True, exist_ok=True)
+    (folder / "seeds" / "calendar_exceptions.csv").write_text("\n".join(["day,opens_at,closes_at", *rows]) + "\n")
+
+
+def first_response_minutes(folder: Path, opened: str, answered: str, *calendar: str, **settings: str) -> float:
+    own_calendar(folder, *calendar)
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        "tickets": [ticket("t", opened)],
+        "messages": [answer("t", answered)],
+    }
+    return one(marts(folder, tables, "2025-06-01", **settings)["service_monthly"])["median_first_response_minutes"]
+
+
+def test_friday_evening_to_monday_morning_is_sixty_minutes(tmp_path):
+    # 12 January 2024 is a Friday: 17:30–18:00 and 09:00–09:30.
+    friday = "2024-01-12T17:30:00"
+    assert first_response_minutes(tmp_path / "plain", friday, "2024-01-15T09:30:00") == 60
+    assert first_response_minutes(tmp_path / "holiday", friday, "2024-01-16T09:30:00", "2024-01-15,,") == 60
+    # Monday works from 10:00 to 13:00 only, or Saturday from 12:00 to 12:20 too.
+    assert first_response_minutes(tmp_path / "short", friday, "2024-01-16T09:00:00", "2024-01-15,10:00,13:00") == 210
+    assert first_response_minutes(tmp_path / "worked", friday, "2024-01-15T09:30:00", "2024-01-13,12:00,12:20") == 80
+
+
+def test_dst_does_not_change_the_minutes_of_a_weekend(tmp_path):
+    # Clocks change on Sunday 31 March and 27 October 2024 in Berlin, on 10 March and 3 November in New York.
+    for zone, friday, monday in (
+        ("Europe/Berlin", "2024-03-29", "2024-04-01"),
+        ("Europe/Berlin", "2024-10-25", "2024-10-28"),
+        ("America/New_York", "2024-03-08", "2024-03-11"),
+        ("America/New_York", "2024-11-01", "2024-11-04"),
+    ):
+        folder = tmp_path / zone / friday
+        minutes = first_response_minutes(folder, f"{friday}T17:30:00", f"{monday}T09:30:00", company_timezone=zone)
+        assert minutes == 60, (zone, friday)
+
+
+def test_overdue_open_is_breached_and_one_of_the_last_hour_is_left_out(tmp_path):
+    # Monday 22 January 2024: the last three working days are 17, 18 and 19 January.
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        "tickets": [
+            ticket("old", "2024-01-17T09:00:00", queue="old"),
+            ticket("fresh", "2024-01-19T17:00:00", queue="fresh"),
+        ],
+    }
+    own_calendar(tmp_path)
+    found = marts(tmp_path, tables, "2024-01-22")["service_monthly"]
+    states = {
+        row["queue"]: tuple(
+            row[name]
+            for name in ("first_response_met", "first_response_breached", "resolution_met", "resolution_breached")
+        )
+        for row in found
+    }
+    assert states == {"old": (0, 1, 0, 1), "fresh": (0, 0, 0, 0)}
+
+
 # ------------------------------------------------------------------------- beside the worked cases, worked by hand
+
+
+def test_a_target_met_to_the_microsecond_is_met_and_one_more_is_a_breach(tmp_path):
+    # Opened on Tuesday at 12:00; 540 business minutes later it is Wednesday, 12:00.
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        "tickets": [ticket(key, "2024-01-16T12:00:00", queue=key) for key in ("exact", "late", "auto", "solved")],
+        "messages": [
+            answer("exact", "2024-01-17T12:00:00"),
+            answer("late", "2024-01-17T12:00:00.000001"),
+            answer("auto", "2024-01-16T12:00:01", "auto"),
+            answer("solved", "2024-01-16T11:59:59"),  # before the opening
+        ],
+        "ticket_events": [event("solved", "2024-01-16T13:00:00", "closed")],
+    }
+    own_calendar(tmp_path)
+    rows_of = {row["queue"]: row for row in marts(tmp_path, tables, "2024-02-01")["service_monthly"]}
+    assert (rows_of["exact"]["first_response_met"], rows_of["exact"]["first_response_breached"]) == (1, 0)
+    assert (rows_of["late"]["first_response_met"], rows_of["late"]["first_response_breached"]) == (0, 1)
+    assert (rows_of["auto"]["first_response_breached"], rows_of["auto"]["first_response_answered"]) == (1, 0)
+    assert (rows_of["solved"]["first_response_met"], rows_of["solved"]["median_first_response_minutes"]) == (1, 60)
+
+
+def test_what_a_client_goes_through_with_a_ticket(tmp_path):
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        # Tuesday 16 January; the same topic 30 days of 24 hours later, and a second too late.
+        "tickets": [
+            ticket("one", "2024-01-16T09:00:00", queue="one", topic="delivery"),
+            ticket("two", "2024-02-15T09:00:00", queue="two", topic="delivery"),
+            ticket("three", "2024-03-16T09:00:01", queue="three", topic="delivery"),
+        ],
+        "messages": [
+            answer("one", "2024-01-16T10:00:00", "client"),
+            answer("one", "2024-01-16T10:01:00", "auto"),
+            answer("one", "2024-01-16T10:02:00", "client"),  # in a row: the automatic one is no answer
+            answer("one", "2024-01-16T11:00:00"),
+            answer("one", "2024-01-16T15:00:00", "client"),  # nobody answers it
+        ],
+        "ticket_events": [
+            event("one", "2024-01-16T16:00:00", "solved"),
+            event("one", "2024-01-17T10:00:00", "closed"),
+            event("one", "2024-01-18T10:00:00", "reopened"),
+            event("one", "2024-01-18T18:00:00", "solved"),
+            *(
+                event("two", f"2024-02-{day}T10:00:00", "promise_changed", value)
+                for day, value in (("16", "1 May"), ("17", "1 May"), ("18", ""), ("19", ""), ("20", "1 May"))
+            ),
+        ],
+    }
+    own_calendar(tmp_path)
+    of = {row["queue"]: row for row in marts(tmp_path, tables, "2024-04-01")["ticket_quality_monthly"]}
+    assert {key: row["repeats_30d"] for key, row in of.items()} == {"one": 0, "two": 1, "three": 0}
+    assert {key: row["in_a_row"] for key, row in of.items()} == {"one": 1, "two": 0, "three": 0}
+    # The first promise is none, nor is its repetition: taken back on the 18th, given again on the 20th.
+    assert (of["two"]["promise_changes"], of["two"]["promise_changed_tickets"]) == (2, 1)
+    assert (of["one"]["reopened"], of["one"]["unanswered_7d"]) == (1, 1)
+    # 09:00–11:00, 11:00–16:00 and, open again, 10:00–18:00.
+    assert of["one"]["longest_silence_hours"] == 8
+
+
+def test_the_satisfaction_index_weighs_the_parts_that_exist(tmp_path):
+    given = [("operator_rating", "5"), ("operator_rating", "4"), ("review", "3"), ("praise", "1"), ("survey", "")]
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        "feedback": [
+            {"client_key": "a", "kind": kind, "score": score, "submitted_at": "2023-03-05T10:00:00"}
+            for kind, score in given
+        ],
+    }
+    (tmp_path / "seeds").mkdir()
+    weights = "part,weight\noperator_rating,3\nreview,1\nsurvey,7\n"
+    (tmp_path / "seeds" / "satisfaction_weights.csv").write_text(weights)
+    march = one(marts(tmp_path, tables, "2023-04-01")["satisfaction_monthly"], month=date(2023, 3, 1), segment="all")
+    # (3 x 4.5 + 1 x 3) / 4 = 4.125: the survey without a score is not there, and praise is no part.
+    assert march["satisfaction_index"] == 4.125
+    assert (march["operator_mean"], march["review_mean"], march["survey_mean"]) == (4.5, 3, None)
+    assert (march["is_warning"], march["scored_n"], march["csat_n"]) == (True, 3, 2)
+
+
+def test_people_met_in_ninety_days_are_known_ones_who_wrote_or_called(tmp_path):
+    def contact(employee: str, occurred: str, direction: str = "outbound") -> dict[str, str]:
+        return {
+            "client_key": "a",
+            "employee_key": employee,
+            "direction": direction,
+            "channel": "call",
+            "purpose": "other",
+            "occurred_at": occurred,
+        }
+
+    tables = {
+        "contracts": [contract("a", "2023-01-01")],
+        "employees": [{"employee_key": key} for key in ("first", "early", "caller", "writer", "machine")],
+        # 30 June minus 89 days is 2 April: the first of the ninety.
+        "contacts": [
+            contact("first", "2023-04-02T00:00:00"),
+            contact("early", "2023-04-01T23:59:59"),
+            contact("caller", "2023-06-30T12:00:00", "inbound"),
+            contact("stranger", "2023-06-30T12:00:00"),
+        ],
+        "tickets": [ticket("t", "2023-06-30T10:00:00")],
+        "messages": [
+            {**answer("t", "2023-06-30T11:00:00"), "employee_key": "writer"},
+            {**answer("t", "2023-06-30T11:00:00", "auto"), "employee_key": "machine"},
+        ],
+    }
+    june = one(marts(tmp_path, tables, "2023-07-01")["communication_monthly"], month=date(2023, 6, 1), segment="all")
+    assert (june["clients"], june["people_met"], june["people_met_3plus"]) == (1, 2, 0)
 
 
 def test_a_release_spares_a_contract_that_started_after_the_day_it_was_asked(tmp_path):
