@@ -18,7 +18,8 @@ timed as (
         known.source || ':' || known.feedback_key as feedback_id,
         known.client_id,
         known.kind,
-        known.score,
+        -- Judged as written, kept with the two digits of the contract.
+        cast(known.score as decimal(3, 2)) as score,
         known.is_public,
         tickets.ticket_id,
         employees.employee_id,
