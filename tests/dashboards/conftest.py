@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from local import envfile, postgres, processes, superset
 from local.stack import Stack
 from retention.cli import app
-from retention.dashboards import push
+from retention.dashboards import push, read_assets
 from retention.settings import Settings, load_settings
 from tests.dashboards import company
 from tests.dashboards.api import Api
+from tests.dashboards.browser import browser
 
 
 def publish(files: Path, home: Path) -> None:
@@ -71,3 +73,24 @@ def people(settings: Settings) -> dict[str, str]:
 
 def user_of(role: str) -> str:
     return role.lower().replace(" ", "_")
+
+
+def titles_of(dashboard: str) -> set[str]:
+    """The titles of the charts that a dashboard shows, by the name of its file."""
+    assets = read_assets()
+    titles = {asset["uuid"]: asset["slice_name"] for path, asset in assets.items() if path.startswith("charts/")}
+    parts = assets[f"dashboards/{dashboard}.yaml"]["position"].values()
+    return {titles[part["meta"]["uuid"]] for part in parts if isinstance(part, dict) and part.get("type") == "CHART"}
+
+
+def swap(link: Path, target: Path) -> None:
+    """Point the published link at another build, as a publish does."""
+    new = link.with_suffix(".new")
+    new.symlink_to(target)
+    new.replace(link)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with browser() as chromium:
+        yield chromium

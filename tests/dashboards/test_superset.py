@@ -4,7 +4,7 @@ A real Superset shows a real build of a small company; a headless Chromium looks
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,16 @@ import yaml
 from playwright.sync_api import Browser
 
 from local.stack import Stack
-from retention.dashboards import ASSETS, DashboardsError, push, read_assets
+from retention.dashboards import ASSETS, DashboardsError, push
 from retention.settings import Settings
 from tests.dashboards import company
 from tests.dashboards.api import Api
-from tests.dashboards.browser import browser, choose, log_in, look, picture
-from tests.dashboards.conftest import user_of
+from tests.dashboards.browser import choose, log_in, look, picture
+from tests.dashboards.conftest import swap, titles_of, user_of
 
 SLUG = "retention-overview"
 TABS = ("Data health",)
 Query = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +56,7 @@ def test_every_chart_is_drawn_with_data_and_without_an_error(leadership: Any, tm
     shot = picture(page, tmp_path / "overview.png")
     assert seen.wrong == {}, shot
     assert seen.empty == set(), shot
-    titles = {asset["slice_name"] for path, asset in read_assets().items() if path.startswith("charts/")}
-    assert set(seen.texts) == titles
+    assert set(seen.texts) == titles_of("retention_overview")
     assert shot.stat().st_size > 50_000
 
 
@@ -192,9 +185,9 @@ def test_pushing_twice_leaves_nothing_twice(settings: Settings) -> None:
     api = Api(settings)
     kinds = ("database/", "dataset/", "chart/", "dashboard/", "security/roles/")
     before = {kind: sorted(row["id"] for row in api.all(kind)) for kind in kinds}
-    assert push(settings) == ["Retention overview"]
+    assert push(settings) == ["All marts", "Retention overview"]
     assert {kind: sorted(row["id"] for row in api.all(kind)) for kind in kinds} == before
-    assert len(before["dashboard/"]) == 1
+    assert len(before["dashboard/"]) == 2
 
 
 def test_a_wrong_password_is_called_one(settings: Settings) -> None:
@@ -217,7 +210,7 @@ def test_a_rejected_asset_changes_nothing_and_says_where_it_is_named(
 
 def test_leadership_sees_dashboards_and_has_no_sql(settings: Settings, people: dict[str, str]) -> None:
     api = Api(settings, user_of("Leadership"), people["Leadership"])
-    assert [row["dashboard_title"] for row in api.all("dashboard/")] == ["Retention overview"]
+    assert {row["dashboard_title"] for row in api.all("dashboard/")} == {"All marts", "Retention overview"}
     database = Api(settings).database("Retention")
     assert api.sql(database, "select 1").status_code == 403
 
@@ -288,12 +281,6 @@ def test_a_new_build_is_shown_at_once_and_an_empty_mart_is_not_an_error(
     assert seen.wrong == {}
     assert "600" in seen.texts["Monthly recurring revenue"].splitlines()
     assert "How long until they come back" in seen.empty
-
-
-def swap(link: Path, target: Path) -> None:
-    new = link.with_suffix(".new")
-    new.symlink_to(target)
-    new.replace(link)
 
 
 def months(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

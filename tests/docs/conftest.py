@@ -1,6 +1,4 @@
-"""A published build of the demo company, made once for the folder."""
-
-from pathlib import Path
+"""A published build of the demo company."""
 
 import pytest
 
@@ -11,5 +9,4 @@ from tests.docs import demo_company
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home with a published build of a small demo company."""
-    folder: Path = tmp_path_factory.mktemp("analysts")
-    return demo_company.publish(folder, clients=400)
+    return demo_company.published(tmp_path_factory)

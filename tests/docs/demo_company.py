@@ -4,9 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from retention.settings import PROJECT_ROOT, Settings, load_settings
 
 AS_OF = "2026-01-01"
+CLIENTS = 800
+_made: list[Settings] = []
+
+
+def published(factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home with a published build, made once for all folders of tests that ask."""
+    if not _made:
+        _made.append(publish(factory.mktemp("demo_company"), CLIENTS))
+    return _made[0]
 
 
 def publish(folder: Path, clients: int) -> Settings:
