@@ -11,6 +11,7 @@ import pytest
 from demo import export, life, model, truth
 from demo import plan as plans
 from demo.model import DEFAULT_AS_OF, day_of, midnight, to_date
+from demo.money import per_month
 from demo.worktime import add_minutes, minutes_between
 from tests.reference import marts as reference
 from tests.reference.reading import Config
@@ -148,7 +149,7 @@ def test_the_satisfaction_index_crosses_four_and_a_half_after_the_programme(defa
     assert all(index(f"2025-{month:02d}") > 4.5 for month in range(1, 13))
 
 
-def test_drivers_are_planted_and_null_signals_mean_nothing(default_plan):
+def test_drivers_are_planted(default_plan):
     """Those who decide to leave have met a strong driver in the 90 days before more often than those who stay."""
     met: dict[bool, dict[str, list[bool]]] = {True: defaultdict(list), False: defaultdict(list)}
     for lived in default_plan.lives:
@@ -158,7 +159,7 @@ def test_drivers_are_planted_and_null_signals_mean_nothing(default_plan):
             last = min(spell.settled_until, DEFAULT_AS_OF)
             for when in range(spell.start + 120, last, 90):
                 leaves = spell.end is not None and spell.settled_until <= when + 60
-                for what in ("unanswered", "price_rise", "fee", "dispute"):
+                for what in ("unanswered", "price_rise"):
                     hit = any(when - 90 <= day < when for day in spell.days_of(what))
                     met[leaves][what].append(hit)
 
@@ -167,8 +168,60 @@ def test_drivers_are_planted_and_null_signals_mean_nothing(default_plan):
 
     assert life.MULTIPLIERS["unanswered"] > 2 and lift("unanswered") > 1.4
     assert life.MULTIPLIERS["price_rise"] > 2 and lift("price_rise") > 1.4
-    assert life.MULTIPLIERS["fee"] == 1 and lift("fee") < 1.5
-    assert life.MULTIPLIERS["dispute"] == 1
+
+
+def test_null_signals_come_at_one_rate_whoever_the_client_is_and_whatever_it_does(default_plan):
+    """Before the start, in spells, in the silence before an end and between spells; before the programme and after."""
+    days: dict[tuple[str, str], int] = defaultdict(int)
+    met: dict[tuple[str, str, str], int] = defaultdict(int)
+
+    def groups(lived: life.Life, when: int) -> list[tuple[str, str]]:
+        spell = lived.spell_on(when)
+        phase = "before the start" if when < lived.client.arrives_on else "in a spell" if spell else "between spells"
+        if spell is not None and when >= spell.active_until:
+            phase = "in silence"
+        return [
+            ("phase", phase),
+            ("kind", lived.client.kind),
+            ("segment", lived.client.segment),
+            ("programme", str(life.after_programme(when))),
+        ]
+
+    for lived in default_plan.lives:
+        if not lived.spells:
+            continue
+        until = min(lived.spells[-1].end or DEFAULT_AS_OF, DEFAULT_AS_OF)
+        for when in range(lived.client.arrives_on - life.NULL_LEAD_DAYS, until):
+            for group in groups(lived, when):
+                days[group] += 1
+        for what, happened in lived.nulls.items():
+            for when in happened:
+                if when < until:
+                    for group in groups(lived, when):
+                        met[what, *group] += 1
+    assert not set(life.NULL_RATES) & set(life.MULTIPLIERS)
+    for (what, group, level), number in met.items():
+        expected = life.NULL_RATES[what] / life.STEP * days[group, level]
+        assert abs(number - expected) < 4 * expected**0.5, f"{what} {group} {level}: {number}, expected {expected:.0f}"
+
+
+def test_a_few_contracts_are_in_dollars_and_euros_and_renewed_at_their_price_while_the_rate_moves_or_not(default_plan):
+    renewed: dict[tuple[str, bool], int] = defaultdict(int)
+    for carried in (money for paid in default_plan.money for money in paid):
+        rows = [contract.versions[-1][1] for contract in carried.contracts]
+        for before, after in zip(rows, rows[1:], strict=False):
+            _, _, _, price, currency, period, start, _, _, _ = after
+            if currency != "RUB" and (before[3], before[4]) == (price, currency):
+                is_moved = per_month(price, currency, period, before[6]) != per_month(price, currency, period, start)
+                renewed[currency, is_moved] += 1
+    assert {("USD", True), ("USD", False), ("EUR", True), ("EUR", False)} <= renewed.keys()
+
+
+def test_a_price_per_month_is_converted_and_rounded_once():
+    assert per_month(1_000, "RUB", "quarter", DEFAULT_AS_OF) == 333
+    assert per_month(10_000, "USD", "month", model.day(2024, 6, 1)) == 900_000
+    assert per_month(100, "EUR", "year", model.day(2024, 6, 1)) == 821  # 98.50 / 12 = 8.2083
+    assert per_month(100, "USD", "month", model.day(2021, 6, 1)) == 7_500, "before the first rate that one holds"
 
 
 def test_keys_grow_in_the_order_in_which_rows_become_visible(small_plan):
@@ -211,4 +264,6 @@ def test_working_minutes_skip_nights_weekends_and_holidays():
     monday = model.at(model.day(2024, 5, 20), 9, 30)
     assert add_minutes(friday_evening, 60) == monday
     assert minutes_between(friday_evening, monday) == 60
-    assert add_minutes(model.at(model.day(2024, 5, 8), 17, 30), 60) == model.at(model.day(2024, 5, 10), 9, 30)
+    assert add_minutes(model.at(model.day(2024, 5, 8), 17, 30), 60) == model.at(model.day(2024, 5, 13), 9, 30)
+    # A Saturday that is worked for a Monday that is not.
+    assert minutes_between(model.at(model.day(2024, 4, 26), 18), model.at(model.day(2024, 4, 29), 12)) == 540

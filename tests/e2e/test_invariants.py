@@ -16,6 +16,7 @@ import pytest
 
 from retention import pipeline
 from retention.settings import Settings, load_settings
+from tests.demo import planted as planted_tables
 from tests.running_company import SOURCES, Company, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -141,6 +142,15 @@ def test_the_marts_are_what_was_planted_to_the_last_count(incremental: Settings)
     assert sum(started for *_, started, _ in starts) > 100
     for month, segment, started, churned in starts:
         assert (started, churned) == planted_starts.get((month, segment), (0, 0)), (month, segment)
+
+
+@pytest.mark.parametrize("planted", planted_tables.PLANTED, ids=lambda planted: planted.table)
+def test_the_marts_of_serving_and_leaving_are_what_was_planted(incremental: Settings, planted) -> None:
+    truth = json.loads((incremental.demo / "truth.json").read_text(encoding="utf-8"))
+    assert truth[planted.table]
+    with closing(duckdb.connect(str(incremental.published_file), read_only=True)) as connection:
+        found = planted_tables.differences(truth, connection, planted)
+    assert not found, "\n".join([f"{len(found)} rows differ", *found[:20]])
 
 
 def test_the_bridge_closes_in_clients_and_money_over_the_whole_history(incremental: Settings) -> None:
