@@ -35,7 +35,7 @@ ONE_WORKING_DAY = 540 * 60
 LOST = ("released", "lapsed", "payment_failure")
 Z = 1.959963984540054
 TRUTH_FILE = Path(__file__).with_name("driver_truth.yml")
-FIRST_SEED = 1
+FIRST_SEED, PROBE_CLIENTS = 1, 100
 
 
 def _of(what: str, days: int = WINDOW) -> Callable[[SeenClient, int], int]:
@@ -129,6 +129,12 @@ def _one_company(seed: int, clients: int) -> list[dict[str, Any]]:
         return count(see(plans.build(seed, clients), DEFAULT_AS_OF), DEFAULT_AS_OF)
 
 
+def probe() -> dict[str, str]:
+    """Leavers and exposures of a small company: a generator that gives others has other truths as well."""
+    rows = _one_company(FIRST_SEED, PROBE_CLIENTS)
+    return {f"{row['signal']} {row['level']}": f"{row['churned']} of {row['exposures']}" for row in rows}
+
+
 def simulate(companies: int, clients: int, workers: int) -> dict[str, Any]:
     """Relative risks over many companies, and how often the interval of one company covers them."""
     seeds = range(FIRST_SEED, FIRST_SEED + companies)
@@ -149,7 +155,7 @@ def simulate(companies: int, clients: int, workers: int) -> dict[str, Any]:
         "companies": companies,
         "clients": clients,
         "as_of": to_date(DEFAULT_AS_OF).isoformat(),
-        "generator": plans.generator_version(),
+        "probe": probe(),
         "relative_risk": signals,
     }
 

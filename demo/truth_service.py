@@ -39,7 +39,6 @@ def tell(plan: Plan, clients: list[SeenClient], today: int) -> dict[str, Any]:
                 )
             }
             for client in clients
-            if client.spells
         ],
     }
 

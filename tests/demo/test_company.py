@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 
@@ -209,7 +210,7 @@ def test_a_few_contracts_are_in_dollars_and_euros_and_renewed_at_their_price_whi
     renewed: dict[tuple[str, bool], int] = defaultdict(int)
     for carried in (money for paid in default_plan.money for money in paid):
         rows = [contract.versions[-1][1] for contract in carried.contracts]
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             _, _, _, price, currency, period, start, _, _, _ = after
             if currency != "RUB" and (before[3], before[4]) == (price, currency):
                 is_moved = per_month(price, currency, period, before[6]) != per_month(price, currency, period, start)
