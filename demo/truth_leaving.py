@@ -61,6 +61,9 @@ def tell(plan: Plan, clients: list[SeenClient], today: int) -> dict[str, Any]:
         "loop": _loop(exits, fixes, months, today),
         "exit_precedents": _precedents(exits, months),
         "win_back": _win_back(exits, months, today),
+        "win_back_clients": [
+            _whom(exit_, fixes, today) for exit_ in {one.client.client_id: one for one in exits}.values()
+        ],
     }
 
 
@@ -168,6 +171,27 @@ def _precedents(exits: list[Exit], months: dict[str, int]) -> list[dict[str, Any
         {"month": month, "segment": level, "exits": count["exits"]} | {column: count[column] for column in least}
         for (month, level), count in sorted(counts.items())
     ]
+
+
+def _whom(exit_: Exit, fixes: dict[str, Fix], today: int) -> dict[str, Any]:
+    """The last exit of a client, and whether it is one to invite: its reason is mended, and nobody has told it yet."""
+    client, fix = exit_.client, fixes.get(exit_.reason)
+    is_mended = fix is not None and fix.fixed_on is not None and fix.fixed_on >= exit_.on
+    consents, is_closed = False, False
+    if client.life.client.fact is not None:
+        *_, closed_at, consent = client.life.client.fact.seen_at(midnight(today))[1]
+        consents, is_closed = consent is True, closed_at is not None
+    is_invited = is_mended and client.count("outbound invitation", fix.fixed_on, exit_.back_on or today) > 0
+    is_lost_for_good = is_closed or exit_.spell.exit_type in ("dismissed", "dissolved")
+    return {
+        "client_id": client.client_id,
+        "exit_type": exit_.spell.exit_type,
+        "ended_on": to_date(exit_.on).isoformat(),
+        "reason_code": exit_.reason,
+        "fixed_on": to_date(fix.fixed_on).isoformat() if is_mended else None,
+        "returned_on": None if exit_.back_on is None else to_date(exit_.back_on).isoformat(),
+        "is_to_invite": is_mended and not is_invited and exit_.back_on is None and consents and not is_lost_for_good,
+    }
 
 
 def _win_back(exits: list[Exit], months: dict[str, int], today: int) -> list[dict[str, Any]]:

@@ -28,8 +28,10 @@ PLANTED = (
     Planted("loop", "loop_monthly", ("month", "reason_code")),
     Planted("exit_precedents", "exit_precedents", ("month", "segment")),
     Planted("win_back", "win_back_results", ("month",), "kind = 'win_back'"),
+    Planted("win_back_clients", "win_back_clients", ("client_id",)),
     Planted("churn_drivers", "churn_drivers", ("signal", "level")),
 )
+NOTHING = ("0", "0.0", "0.00", "False")
 """Rows that count nothing are zeros on one side and may be absent on the other: they are left out on both."""
 
 
@@ -56,5 +58,5 @@ def _counted(rows: list[tuple[Any, ...]], keys: int) -> dict[tuple[str, ...], tu
     return {
         tuple(map(str, row[:keys])): tuple(map(str, row[keys:]))
         for row in rows
-        if any(value is not None and float(value) for value in row[keys:])
+        if any(value is not None and str(value) not in NOTHING for value in row[keys:])
     }

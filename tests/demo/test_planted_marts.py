@@ -57,7 +57,7 @@ def test_a_truth_that_is_off_by_one_is_noticed(company, planted: Planted):
     told, marts, _ = company
     rows = [dict(row) for row in told[planted.table] if row.get("month", "9") >= told["history_starts_on"]]
     counts = [column for column, value in rows[0].items() if column not in planted.key and isinstance(value, int)]
-    rows[0][counts[0]] += 1
+    rows[0][counts[0]] = not rows[0][counts[0]] if isinstance(rows[0][counts[0]], bool) else rows[0][counts[0]] + 1
     assert len(differences({**told, planted.table: rows}, marts, planted)) == 1
 
 
@@ -114,6 +114,7 @@ def test_every_truth_of_the_company_is_planted_at_least_once(company):
         "loop": ("leavers", "told", "invited"),
         "exit_precedents": ("with_fee", "with_price_rise", "with_dispute", "with_refusal", "with_upsell"),
         "win_back": ("contacted", "uncontacted"),
+        "win_back_clients": ("is_to_invite",),
     }.items():
         for column in columns:
             assert sum(row[column] or 0 for row in told[table]) > 0, f"{table}.{column}"
