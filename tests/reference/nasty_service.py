@@ -378,7 +378,9 @@ class Desk:
         )
         self.message("t-none", "client", self.at(self.day()))
         self.event("t-none", "solved", self.at(self.day()))
-        self.contact("ghost-contact", self.day())
+        for _ in range(3):
+            self.contact("ghost-contact", self.day(), "e1")
+        self.managers("ghost-contact")
         self.mailing("ghost-contact")
 
 
