@@ -49,7 +49,7 @@ CASES = [
     Case(
         "short lapse and grace in Berlin, in euros",
         2,
-        date(2024, 11, 15),
+        date(2024, 11, 14),
         120,
         {
             "lapse_days": 30,

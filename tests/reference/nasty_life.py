@@ -405,12 +405,14 @@ def rising_prices(nasty: "Nasty") -> None:
         [(0, 100, "100", "false"), (0, 100, "130", "false"), (100, 100, "120", "false")],
         [(0, 99, "130", "false"), (0, 100, "100", "false"), (100 + grace, 100, "120", "false")],
     ]
-    for number, story in enumerate(stories * 2):
+    for number, story in enumerate(stories * 3):
         key = client(nasty, f"price-{number}")
         begin = nasty.rng.choice(quarters(nasty)[2:-1]) - days(100 + nasty.rng.choice([0, 1, 89, 90, 91]))
         for first, length, price, is_trial in story:
             start = begin + days(first)
             period = nasty.rng.choice(["month", "month", "quarter"])
+            if (first, length, price, is_trial) == story[-1]:
+                length = nasty.rng.choice([60, 89, 90, 91])  # the exit follows the rise
             end = start + days(length)
             contract(nasty, key, start, end, price=price, is_trial=is_trial, billing_period=period)
 
@@ -482,6 +484,7 @@ def dated_events(nasty: "Nasty") -> list[dict[str, str]]:
         (year_ago - days(15), "another on the same day"),
         (year_ago + days(31), "not ripe"),
         (nasty.as_of - days(500), "long ago"),
+        ((nasty.as_of - days(91 + 334)).replace(day=1), "returns of the last month ripe in part"),
         (nasty.as_of, "not yet"),
     ]
     return [{"event_on": day.isoformat(), "event_name": name} for day, name in events]
