@@ -88,7 +88,12 @@ def test_the_rate_of_question_two_is_the_one_that_the_facts_give(connection: duc
 def test_the_table_of_the_page_names_every_mart(connection: duckdb.DuckDBPyConnection) -> None:
     page = PAGE.read_text(encoding="utf-8")
     table = page[page.index("| mart | grain |") : page.index("## Ten questions")]
-    named = {name for line in table.splitlines() if line for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    named = {
+        name
+        for line in table.splitlines()
+        if line.startswith("|")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
     published = {
         name
         for (name,) in connection.execute(
