@@ -28,6 +28,9 @@ STRENGTHS = yaml.safe_load(drivers.TRUTH_FILE.read_text(encoding="utf-8"))["rela
 PLANTED_LEVELS = [
     (signal, level) for signal, levels in STRENGTHS.items() if signal not in drivers.NULL_SIGNALS for level in levels
 ]
+POWER = 0.8
+STRONG_LEVELS = [level for level in PLANTED_LEVELS if STRENGTHS[level[0]][level[1]]["called_a_driver"] >= POWER]
+"""Those that the interval of a company of this size calls drivers at least so often."""
 NULL_LEVELS = [(signal, level) for signal in drivers.NULL_SIGNALS for level in STRENGTHS[signal]]
 
 
@@ -73,17 +76,14 @@ def test_the_interval_of_a_planted_driver_covers_its_strength(marts, signal, lev
     assert low <= strength["truth"] <= high, f"planted {strength['truth']}, found {risk} [{low}, {high}]"
 
 
-@pytest.mark.parametrize(("signal", "level"), PLANTED_LEVELS)
+@pytest.mark.parametrize(("signal", "level"), STRONG_LEVELS)
 def test_a_planted_driver_is_called_one_where_there_are_enough_clients_to_tell(marts, signal, level):
-    if STRENGTHS[signal][level]["called_a_driver"] < 0.9:
-        pytest.skip("at this size its interval reaches 1 too often by chance alone")
     _, low, _, _ = driver(marts, signal, level)
     assert low > 1
 
 
 def test_there_are_enough_clients_to_tell_for_every_planted_signal_but_the_weakest():
-    strong = {signal for signal, level in PLANTED_LEVELS if STRENGTHS[signal][level]["called_a_driver"] >= 0.9}
-    planted = {signal for signal, _ in PLANTED_LEVELS}
+    strong, planted = {signal for signal, _ in STRONG_LEVELS}, {signal for signal, _ in PLANTED_LEVELS}
     assert planted - strong <= {"complaints", "promise_changes"}
 
 
