@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tests.reference import nasty_life
 from tests.reference.nasty import Nasty
 from tests.reference.reading import Config
 
@@ -57,6 +58,7 @@ CASES = [
             "obstruction_days": 5,
             "refund_window_days": 10,
             "min_at_risk": 1,
+            "margin_share": "0.335",
             "company_timezone": "Europe/Berlin",
             "company_currency": "EUR",
             # The hour that a clock change skips or repeats is worked here.
@@ -100,6 +102,9 @@ CASES = [
                 {"metric": "first_response_attainment", "target": "0.9"},
                 {"metric": "resolution_attainment", "target": "0.9"},
             ],
+            "driver_levels": nasty_life.driver_levels(),
+            "driver_texts": nasty_life.driver_texts(),
+            "unit_costs": nasty_life.unit_costs(),
         },
     ),
 ]

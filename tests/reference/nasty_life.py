@@ -488,3 +488,43 @@ def dated_events(nasty: "Nasty") -> list[dict[str, str]]:
         (nasty.as_of, "not yet"),
     ]
     return [{"event_on": day.isoformat(), "event_name": name} for day, name in events]
+
+
+# Signal → (level, lower bound, is it the reference) of a company that looks at fewer things, in another way: values and
+# missing ones without a level, a reference in the middle, bounds between whole numbers.
+OWN_LEVELS = {
+    "people_met": [("few", "1", "false"), ("some", "2", "true")],
+    "longest_silence": [("short", "0", "true"), ("long", "6.5", "false"), ("too long", "9", "false")],
+    "satisfaction": [
+        ("bad", "0", "false"),
+        ("fair", "3.25", "true"),
+        ("good", "4.5", "false"),
+        ("silent", "", "false"),
+    ],
+    "promise_changes": [("kept", "0", "true"), ("broken", "1", "false")],
+    "failed_payments": [("none", "0", "false"), ("one", "1", "true"), ("more", "2", "false")],
+    "upsell_contacts": [("left alone", "0", "true"), ("courted", "2", "false")],
+    "tenure_band": [("young", "0", "false"), ("grown", "91", "false"), ("old", "180", "true")],
+}
+
+
+def driver_levels() -> list[dict[str, str]]:
+    return [
+        {"signal": signal, "level": level, "lower_bound": bound, "is_reference": is_reference}
+        for signal, levels in OWN_LEVELS.items()
+        for level, bound, is_reference in levels
+    ]
+
+
+def driver_texts() -> list[dict[str, str]]:
+    return [
+        {"signal": signal, "level": level, "reason": f"{signal}: {level}"}
+        for signal, levels in OWN_LEVELS.items()
+        for level, _, _ in levels
+    ]
+
+
+def unit_costs() -> list[dict[str, str]]:
+    """A company's own: a chat costs nothing."""
+    costs = {"ticket": "7.77", "message": "0.33", "call": "12.34", "email": "0.01", "chat": "0", "meeting": "100.5"}
+    return [{"activity": activity, "unit_cost": cost} for activity, cost in costs.items()]
