@@ -38,8 +38,6 @@ STAGES: dict[str, list[str]] = {
     "check": ["--select", "resource_type:seed", "path:models/staging"],
 }
 GATE_PASSED = "marts gate"
-# Vars that the metrics are defined with: they may be set even while no model of this project reads them yet.
-METRIC_VARS: dict[str, Any] = {"margin_share": None}
 # Vars that only the pipeline itself sets, by options of their own.
 OWN_VARS = {"as_of", "sources", "system_entities"}
 
@@ -94,8 +92,7 @@ def _record(settings: Settings) -> Path:
 def project_vars(settings: Settings) -> dict[str, Any]:
     """The vars of dbt_project.yml with their defaults: those that `--set` may override."""
     project = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))
-    known = {**METRIC_VARS, **project["vars"]}
-    return {name: value for name, value in known.items() if name not in OWN_VARS}
+    return {name: value for name, value in project["vars"].items() if name not in OWN_VARS}
 
 
 def effective_vars(settings: Settings) -> dict[str, Any]:
