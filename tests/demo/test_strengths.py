@@ -101,6 +101,13 @@ def test_over_many_companies_a_null_signal_comes_to_nothing(signal, level):
     assert abs(log(counted["counted"])) < 3 * spread
 
 
+def test_over_many_companies_the_interval_covers_as_often_as_it_says():
+    """One company that fits could be luck, or a company chosen because it fits; sixty are not."""
+    covered = [level["covered"] for levels in STRENGTHS.values() for level in levels.values()]
+    assert sum(covered) / len(covered) == pytest.approx(0.95, abs=0.02)
+    assert min(covered) > 0.85
+
+
 def test_the_strengths_are_those_of_this_generator():
     """Whoever changes how clients live runs `python -m demo.drivers` anew."""
     kept = yaml.safe_load(drivers.TRUTH_FILE.read_text(encoding="utf-8"))
