@@ -37,7 +37,7 @@ STEP = 30
 FIRST_DECISION = 12
 """Nobody decides to leave in the first days: a refund of the release before could be taken for one of the next."""
 
-BASE_HAZARD = (0.0236, 0.0122)
+BASE_HAZARD = (0.0239, 0.0128)
 """Chance to decide to leave within 30 days without any experience, before the programme and with its full effect."""
 PROGRAMME_RAMP_DAYS = 180
 EARLY_DAYS, EARLY_FACTOR = 100, 1.5
