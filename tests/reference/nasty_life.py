@@ -35,6 +35,7 @@ def enrich(nasty: "Nasty", keys: list[str]) -> None:
     rising_prices(nasty)
     ends_of_two_kinds(nasty)
     handovers(nasty)
+    besieged(nasty)
     for number in range(nasty.clients // 2):
         random_history(nasty, f"steady-{number}")
     nasty.rng = own
@@ -447,6 +448,18 @@ def handovers(nasty: "Nasty") -> None:
             contact(nasty, key, start + days(30), "welcome")
 
 
+def besieged(nasty: "Nasty") -> None:
+    """Offered more than anybody else, and gone, to the last one; with a bill disputed on the last day and after it."""
+    for number in range(2):
+        key = client(nasty, f"besieged-{number}")
+        day = quarters(nasty)[-4]
+        contract(nasty, key, day - days(80), day + days(10), end_reason="expired")
+        for _ in range(12):
+            contact(nasty, key, day - days(5), "upsell")
+        for disputed_on in (nasty.as_of - days(1), nasty.as_of, nasty.as_of):
+            invoice(nasty, key, day, disputed_on=disputed_on)
+
+
 # ------------------------------------------------------------------------------------------------------ many quarters
 
 
@@ -468,6 +481,9 @@ def random_history(nasty: "Nasty", key: str) -> None:
         for _ in range(nasty.rng.choice([0, 1, 1, 2])):
             fact = nasty.rng.choice([*habits, *FACTS])
             fact(nasty, key, nasty.near(day, BEFORE_A_QUARTER))
+        if nasty.chance(0.1):
+            for offset in (-400, -366, -365):
+                assignment(nasty, key, day + days(offset))
 
 
 # ------------------------------------------------------------------------------------------------------------- seeds
@@ -503,7 +519,7 @@ OWN_LEVELS = {
     ],
     "promise_changes": [("kept", "0", "true"), ("broken", "1", "false")],
     "failed_payments": [("none", "0", "false"), ("one", "1", "true"), ("more", "2", "false")],
-    "upsell_contacts": [("left alone", "0", "true"), ("courted", "2", "false")],
+    "upsell_contacts": [("left alone", "0", "true"), ("courted", "2", "false"), ("besieged", "12", "false")],
     "tenure_band": [("young", "0", "false"), ("grown", "91", "false"), ("old", "180", "true")],
 }
 
