@@ -217,7 +217,6 @@ BROKEN = [
     ("interview_response", "update {table} set answered = -1", "no negative answered"),
     ("interview_response", "update {table} set defector = 'angry'", "a known defector"),
     ("interview_response", "update {table} set as_of = '2023-03-15'", "whose fortnight has passed"),
-    ("interview_response", "update {table} set as_of = '2023-03-31'", "only mature months"),
     ("loop_monthly", "update {table} set told = 4", "no more told"),
     ("loop_monthly", "update {table} set returned = -1", "no negative returned"),
     ("loop_monthly", "update {table} set fixed_on = '2023-07-01'", "the fix in its month"),

@@ -1,4 +1,4 @@
--- An invitation counts once its fortnight has passed; until then nobody can be said not to have answered.
+-- An invitation counts once its fortnight has passed, also one of the running month; until then nobody can be said not to have answered.
 {% set answer_days = 14 %}
 with invitations as (
     select
@@ -32,7 +32,7 @@ final as (
         counted.answered,
         {{ as_of() }} as as_of
     from counted
-    inner join {{ ref('int_months') }} as months on counted.month = months.month
+    inner join {{ ref('int_history') }} as history on counted.month >= {{ month_start('history.history_starts_on') }}
 )
 
 select * from final
