@@ -22,7 +22,7 @@ from retention import landing
 from retention.duck import connect
 from retention.lock import writer_lock
 from retention.settings import SETTINGS_THAT_ARE_VARS, Settings
-from retention.sources import entities
+from retention.sources import dbt_vars, entities
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,8 @@ def effective_vars(settings: Settings) -> dict[str, Any]:
     unknown = sorted(set(settings.vars) - set(known))
     if unknown:
         raise BuildError(f"Unknown variable {', '.join(unknown)}; known are: {', '.join(sorted(known))}.")
-    return {**known, **settings.vars, **{name: getattr(settings, name) for name in SETTINGS_THAT_ARE_VARS}}
+    own = {name: getattr(settings, name) for name in SETTINGS_THAT_ARE_VARS}
+    return {**known, **settings.vars, **own, **dbt_vars(settings)}
 
 
 def resolve_as_of(settings: Settings) -> date:
@@ -125,7 +126,7 @@ def fingerprint(settings: Settings, as_of: date) -> str:
     """Hash of everything that the marts are made from: equal fingerprints mean equal marts."""
     digest = hashlib.sha256()
     for source in sorted(settings.sources):
-        for entity in entities(source):
+        for entity in entities(settings, source):
             name = entity.name
             for load in landing.loads(settings, source, name) + landing.tombstones(settings, source, name):
                 # A load without rows only says that nothing happened; the clock is hashed for itself.

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from retention import build, business_calendar, landing, pipeline, publish
 from retention.duck import connect, quote
-from retention.settings import KNOWN_SOURCES, Settings, load_settings
+from retention.settings import Settings, load_settings
 
 app = typer.Typer(
     help="Land, build, check and publish the retention warehouse.",
@@ -42,7 +42,7 @@ Sets = Annotated[
 ]
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="NAME", help=f"Only these sources ({', '.join(KNOWN_SOURCES)}); may be repeated."),
+    typer.Option("--source", metavar="NAME", help="Only this source, such as billing; may be repeated."),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
 
@@ -253,7 +253,7 @@ def status(home: Home = None, debug: Debug = False) -> None:
         when = published.published_at.astimezone(settings.zone)
         typer.echo(f"       {mark} {published.build_id}  data up to {published.as_of}  published {when:%Y-%m-%d %H:%M}")
     typer.echo("Sources")
-    for name in KNOWN_SOURCES:
+    for name in settings.known_sources:
         covered = landing.complete_until(settings, name)
         if not covered and name not in settings.sources:
             continue

@@ -73,7 +73,7 @@ def _each_entity(
             run = _Run(settings, opened, connection, landing.today_complete(settings), report)
             if isinstance(opened, FilesSource):
                 opened.check()
-            for entity in entities(source):
+            for entity in entities(settings, source):
                 started = time.monotonic()
                 rows, deleted = work(run, entity)
                 result = Landed(source, entity.name, rows, deleted, time.monotonic() - started)
@@ -187,6 +187,9 @@ def _since(settings: Settings, entity: Entity) -> datetime | int | None:
     """Where the next read starts: the cursor that was reached, less the overlap. None = from the beginning."""
     reached = landing.cursor_reached(settings, entity) if entity.cursor else None
     if reached is None:
+        return None
+    if not landing.is_read_as_before(settings, entity):
+        log.info("%s: it is read otherwise than before, so it is read from its beginning", entity.label)
         return None
     if isinstance(reached, int):
         assert isinstance(entity.overlap, int)

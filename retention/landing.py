@@ -25,7 +25,7 @@ from typing import Any, TextIO
 import duckdb
 
 from retention.duck import literal, quote
-from retention.settings import KNOWN_SOURCES, Settings
+from retention.settings import Settings
 from retention.sources.entity import Entity, SourceError
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def complete_until(settings: Settings, source: str) -> date | None:
     from retention.sources import entities
 
     days: list[date] = []
-    for entity in entities(source):
+    for entity in entities(settings, source):
         covered = [load.complete_until for load in loads(settings, source, entity.name) if load.complete_until]
         if covered:
             days.append(max(covered))
@@ -130,6 +130,12 @@ def cursor_reached(settings: Settings, entity: Entity) -> datetime | int | None:
         if load.manifest["cursor"] and load.manifest["cursor"]["to"] is not None
     ]
     return max(reached) if reached else None  # type: ignore[type-var]
+
+
+def is_read_as_before(settings: Settings, entity: Entity) -> bool:
+    """Whether the last load was read by the definition that the entity has now."""
+    earlier = loads(settings, entity.source, entity.name)
+    return not earlier or earlier[-1].manifest.get("definition", "") == entity.definition
 
 
 def _cursor_value(entity: Entity, text: str) -> datetime | int:
@@ -198,9 +204,9 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
         "create or replace table landing.loads (source varchar, entity varchar, load_id varchar, kind varchar, "
         "rows bigint, loaded_at timestamptz, complete_until date, is_full boolean)"
     )
-    for source in KNOWN_SOURCES:
+    for source in settings.known_sources:
         enabled = source in settings.sources
-        for entity in entities(source):
+        for entity in entities(settings, source):
             if enabled:
                 body = relation_sql(settings, entity)
                 found = loads(settings, source, entity.name) + tombstones(settings, source, entity.name)
@@ -235,8 +241,8 @@ def verify(settings: Settings) -> list[str]:
     from retention.sources import entities
 
     wrong = []
-    for source in KNOWN_SOURCES:
-        for entity in entities(source):
+    for source in settings.known_sources:
+        for entity in entities(settings, source):
             for load in loads(settings, source, entity.name) + tombstones(settings, source, entity.name):
                 for file in load.manifest["files"]:
                     path = load.folder / file["name"]
@@ -363,6 +369,7 @@ def write_load(
 
     covered = max((load.complete_until for load in earlier if load.complete_until), default=None)
     changed_input = bool(earlier) and input_checksum != last_checksum(settings, entity)
+    changed_input = changed_input or not is_read_as_before(settings, entity)
     if not count and earlier and covered is not None and covers_until <= covered and not changed_input:
         return None
 
@@ -496,6 +503,7 @@ def _finish(
         "rows": rows,
         "is_full": is_full,
         "key": list(entity.key),
+        "definition": entity.definition,
         "cursor": cursor,
         "complete_until": covers_until.isoformat() if covers_until else None,
         "loaded_at": datetime.now(UTC).isoformat(),

@@ -17,7 +17,9 @@ from pydantic_settings import (
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
-KNOWN_SOURCES = ("bitrix24", "billing", "znuny", "files")
+# Sources with a connector of their own, under which their mapping file is known too. Every other mapping file in the
+# folder of sources describes an SQL database.
+CONNECTORS = ("bitrix24", "billing", "znuny", "files")
 DEFAULT_HOME = PROJECT_ROOT / "var"
 # Settings that dbt needs too, as vars of the same name: an override of either reaches both.
 SETTINGS_THAT_ARE_VARS = ("company_timezone", "znuny_timezone", "working_days", "opens_at", "closes_at")
@@ -48,6 +50,7 @@ class Settings(BaseSettings):
         default_factory=lambda: ["bitrix24", "billing", "znuny"],
         description="Enabled source systems, as JSON list or comma-separated.",
     )
+    sources_dir: Path = Field(PROJECT_ROOT / "sources", description="Folder of mapping files, <source>.yml.")
     files_dir: Path | None = Field(None, description="Folder of canonical CSV/Parquet files (source `files`).")
     as_of: date | None = Field(None, description="Pins the clock: data is taken as complete for every day before it.")
     vars: dict[str, Any] = Field(default_factory=dict, description="Overrides of dbt vars, as JSON.")
@@ -61,8 +64,8 @@ class Settings(BaseSettings):
     closes_at: str = Field("18:00", description="When a working day ends (24:00 = midnight).")
     keep_builds: int = Field(5, ge=1, description="Published builds that are kept for rollback.")
 
-    billing_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
-    znuny_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database")
+    billing_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database or mysql://")
+    znuny_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database or mysql://")
     znuny_timezone: str = Field("UTC", description="Zone of Znuny's naive timestamps (IANA name).")
     bitrix24_url: SecretStr | None = Field(None, description="Inbound webhook, https://host/rest/<user>/<code>/")
 
@@ -100,11 +103,8 @@ class Settings(BaseSettings):
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: list[str]) -> list[str]:
-        unknown = [name for name in value if name not in KNOWN_SOURCES]
-        if unknown or not value:
-            raise ValueError(
-                f"unknown source {', '.join(unknown) or '(none given)'}; known: {', '.join(KNOWN_SOURCES)}"
-            )
+        if not value:
+            raise ValueError("no source is given")
         return list(dict.fromkeys(value))
 
     @field_validator("notify")
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"unknown channel {channel!r}; known: email:<address>, slack, telegram:<chat id>")
         return value
 
-    @field_validator("home", "files_dir")
+    @field_validator("home", "files_dir", "sources_dir")
     @classmethod
     def _absolute_path(cls, value: Path | None) -> Path | None:
         return None if value is None else _absolute(value)
@@ -152,10 +152,29 @@ class Settings(BaseSettings):
         return given | {name: overrides[name] for name in SETTINGS_THAT_ARE_VARS if name in overrides}
 
     @model_validator(mode="after")
+    def _sources_are_known(self) -> Self:
+        if unknown := [name for name in self.sources if name not in self.known_sources]:
+            raise ValueError(
+                f"sources: unknown source {', '.join(unknown)}; known: {', '.join(self.known_sources)}. "
+                f"A further SQL database is known by its mapping file {self.sources_dir / (unknown[0] + '.yml')}."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:
         if self.opens_at >= self.closes_at:
             raise ValueError(f"a working day must open before it closes, not at {self.opens_at} and {self.closes_at}")
         return self
+
+    @property
+    def known_sources(self) -> tuple[str, ...]:
+        """Every source that could be enabled."""
+        described = sorted(path.stem for path in self.sources_dir.glob("*.yml"))
+        return tuple(dict.fromkeys((*CONNECTORS, *described)))
+
+    def url(self, source: str) -> SecretStr | None:
+        """The address of a source system, where it is configured."""
+        return getattr(self, f"{source}_url", None)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local import envfile, postgres, processes
+from tests import mariadb
 
 # A test must never touch a real installation: not its home, not its settings, not the services it names.
 for _name in [name for name in os.environ if name.startswith(("RETENTION_", "AIRFLOW_", "SUPERSET_"))]:
@@ -62,6 +63,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestSe
         yield TestServer(server)
     finally:
         postgres.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mariadb.Server]:
+    """A running MariaDB for the whole test run; `mariadb_server.database()` gives a fresh database."""
+    with mariadb.running(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

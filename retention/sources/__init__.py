@@ -5,18 +5,22 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from retention.settings import Settings
 from retention.sources.entity import Entity, SourceError
 
-__all__ = ["Entity", "Source", "SourceError", "entities", "open_source"]
+__all__ = ["Entity", "Source", "SourceError", "dbt_vars", "entities", "open_source"]
 
 Since = datetime | int | None
 
 
 class Source(Protocol):
-    """An open connection to a source system. Each module in this package has `ENTITIES` and `connect(settings)`."""
+    """An open connection to a source system.
+
+    Each module in this package has `entities(settings)` and `connect(settings)`, and may have `dbt_vars(settings)`:
+    what the staging models need to know of the system's configuration.
+    """
 
     def now(self) -> datetime:
         """The present instant as this system writes its timestamps (naive when the system's are)."""
@@ -38,9 +42,17 @@ class Source(Protocol):
         ...
 
 
-def entities(source: str) -> Sequence[Entity]:
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
     """The tables that are read from a source. Needs no connection."""
-    return _module(source).ENTITIES
+    return _module(source).entities(settings)
+
+
+def dbt_vars(settings: Settings) -> dict[str, Any]:
+    """The vars that the enabled sources hand to dbt, from their mapping files."""
+    given: dict[str, Any] = {}
+    for source in settings.sources:
+        given |= getattr(_module(source), "dbt_vars", lambda _: {})(settings)
+    return given
 
 
 @contextmanager

@@ -4,12 +4,13 @@ Cursor: `modified_at`, which the system moves with every change. Overlap: one ho
 What clients wrote in the cabinet (`body`) is never selected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
 from retention.settings import Settings
-from retention.sources.postgres import PostgresSource, Table, connect_postgres, tables_required
+from retention.sources.database import DatabaseSource, Table, connect_database
+from retention.sources.entity import Entity
 
 _MONEY = "DECIMAL(18,2)"
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
@@ -24,11 +25,11 @@ def _table(name: str, key: tuple[str, ...], columns: dict[str, str]) -> Table:
         key=key,
         cursor="modified_at",
         overlap=timedelta(hours=1),
-        required=tables_required(columns),
+        required=frozenset(columns),
     )
 
 
-ENTITIES = (
+_ENTITIES = (
     _table(
         "contract",
         ("contract_no",),
@@ -120,7 +121,11 @@ ENTITIES = (
 )
 
 
+def entities(settings: Settings) -> Sequence[Entity]:
+    return _ENTITIES
+
+
 @contextmanager
-def connect(settings: Settings) -> Iterator[PostgresSource]:
-    with connect_postgres(settings, "billing", settings.billing_url) as source:
+def connect(settings: Settings) -> Iterator[DatabaseSource]:
+    with connect_database(settings, "billing") as source:
         yield source

@@ -19,6 +19,8 @@ class Entity:
     `overlap`: how far before the last seen cursor each read starts again, because rows are committed late.
     `required`: columns that must be there; the others may be absent and are then NULL.
     `origin`: the name of the table at the source, for messages.
+    `definition`: how the rows are read, as text. When it is another one than that of the last load, what has landed was
+    read otherwise, and the table is read from its beginning again.
     """
 
     source: str
@@ -29,6 +31,7 @@ class Entity:
     overlap: timedelta | int | None = None
     required: frozenset[str] = field(default_factory=frozenset)
     origin: str = ""
+    definition: str = ""
 
     @property
     def label(self) -> str:

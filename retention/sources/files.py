@@ -7,7 +7,7 @@ and so does everything of a file that was taken away. Values land as text, in th
 import csv
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +146,10 @@ class FilesSource:
         if not header:
             raise SourceError(f"{path}: the file is empty; its first line must be a header with the column names")
         return [name.strip() for name in header]
+
+
+def entities(settings: Settings) -> Sequence[Entity]:
+    return ENTITIES
 
 
 @contextmanager

@@ -9,21 +9,22 @@ Titles, subjects, bodies and addresses are never selected. `ticket_history.name`
 only for state changes (two state names) and for the one dynamic field that holds the promised date.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from retention.settings import Settings
-from retention.sources.postgres import PostgresSource, Table, connect_postgres, tables_required
+from retention.sources.database import DatabaseSource, Table, connect_database
+from retention.sources.entity import Entity
 
 # Names that a company gives its own dynamic fields.
 PROMISE_FIELD = "PromisedDate"
 TOPIC_FIELD = "Topic"
 
 _LOOKUP = {"id": "INTEGER", "name": "VARCHAR"}
-_HISTORY_TYPE = "(select id from source.public.ticket_history_type where name = '{}')"
+_HISTORY_TYPE = "(select id from ticket_history_type where name = '{}')"
 _PROMISE = (
     f"history_type_id = {_HISTORY_TYPE.format('TicketDynamicFieldUpdate')} "
     f"and starts_with(name, '%%FieldName%%{PROMISE_FIELD}%%')"
@@ -37,14 +38,14 @@ def _table(name: str, columns: dict[str, str], *, also_needed: tuple[str, ...] =
         name=name,
         columns=columns,
         key=("id",),
-        required=tables_required(columns) | set(also_needed),
+        required=frozenset(columns) | set(also_needed),
         **more,
     )
 
 
 _CHANGED: dict[str, Any] = {"cursor": "change_time", "overlap": timedelta(hours=2)}
 
-ENTITIES = (
+_ENTITIES = (
     _table(
         "ticket",
         {
@@ -76,7 +77,7 @@ ENTITIES = (
             "name": f"case when history_type_id = {_HISTORY_TYPE.format('StateUpdate')} or ({_PROMISE}) then name end"
         },
         condition=(
-            "history_type_id in (select id from source.public.ticket_history_type "
+            "history_type_id in (select id from ticket_history_type "
             f"where name in ('NewTicket', 'StateUpdate', 'OwnerUpdate')) or ({_PROMISE})"
         ),
         **_CHANGED,
@@ -100,7 +101,7 @@ ENTITIES = (
         {"id": "BIGINT", "field_id": "INTEGER", "object_id": "BIGINT", "value_text": "VARCHAR"},
         cursor="id",
         overlap=10_000,
-        condition=f"field_id in (select id from source.public.dynamic_field where name = '{TOPIC_FIELD}')",
+        condition=f"field_id in (select id from dynamic_field where name = '{TOPIC_FIELD}')",
     ),
     _table("dynamic_field", _LOOKUP, condition=f"name in ('{TOPIC_FIELD}', '{PROMISE_FIELD}')"),
     _table("ticket_history_type", _LOOKUP),
@@ -114,7 +115,11 @@ ENTITIES = (
 )
 
 
+def entities(settings: Settings) -> Sequence[Entity]:
+    return _ENTITIES
+
+
 @contextmanager
-def connect(settings: Settings) -> Iterator[PostgresSource]:
-    with connect_postgres(settings, "znuny", settings.znuny_url, ZoneInfo(settings.znuny_timezone)) as source:
+def connect(settings: Settings) -> Iterator[DatabaseSource]:
+    with connect_database(settings, "znuny", ZoneInfo(settings.znuny_timezone)) as source:
         yield source

@@ -50,11 +50,11 @@ def test_every_mart_has_a_suite_and_every_suite_its_mart(settings: Settings) -> 
     assert {path.stem for path in EXPECTATIONS.glob("marts_*.yml")} == {f"marts_{name}" for (name,) in marts}
 
 
-def test_every_landed_table_has_a_suite_and_every_suite_its_table() -> None:
+def test_every_landed_table_has_a_suite_and_every_suite_its_table(settings: Settings) -> None:
     tables = {
         f"landing_{source}_{entity.name}"
         for source in ("bitrix24", "billing", "znuny", "files")
-        for entity in entities(source)
+        for entity in entities(settings, source)
     }
     assert {path.stem for path in EXPECTATIONS.glob("landing_*.yml")} == tables | {"landing_loads"}
 

@@ -10,8 +10,9 @@ import pytest
 from demo.model import COLUMNS
 from retention import landing
 from retention.extract import extract_source, reconcile_source
-from retention.sources import SourceError, entities
+from retention.sources import SourceError
 from retention.sources.contract import CANONICAL
+from retention.sources.files import ENTITIES
 
 CLIENTS = "client_key,name,registered_at\nc1,One,2024-01-01\nc2,Two,2024-01-02\n"
 CONTRACTS = "contract_key,client_key,plan,price,billing_period,started_on,is_trial\nk1,c1,p,10,month,2024-01-01,false\n"
@@ -199,7 +200,7 @@ def test_a_folder_that_is_not_there_is_named(settings_for, tmp_path):
 
 
 def test_every_entity_of_the_contract_has_a_file():
-    assert [entity.name for entity in entities("files")] == list(CANONICAL)
+    assert [entity.name for entity in ENTITIES] == list(CANONICAL)
     assert len(CANONICAL) == 21
     assert all(entity.key and set(entity.key) <= set(entity.columns) for entity in CANONICAL.values())
     assert {name: entity.columns for name, entity in CANONICAL.items()} == {

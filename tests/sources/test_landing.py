@@ -128,7 +128,7 @@ def test_every_table_of_every_source_exists_also_when_nothing_landed(settings_fo
     with duckdb.connect() as connection:
         landing.create_landing_views(connection, settings)
         for source in ("files", "billing", "znuny", "bitrix24"):
-            for entity in entities(source):
+            for entity in entities(settings, source):
                 relation = connection.execute(f"select * from landing.{source}__{entity.name}")
                 names = [column[0] for column in relation.description]
                 assert names == [*entity.columns, "_load_id", "_row_number"]

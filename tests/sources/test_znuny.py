@@ -143,5 +143,5 @@ def test_cursors_are_kept_in_the_clock_of_the_help_desk(desk):
         "from": STAMP.replace(" ", "T"),
         "to": STAMP.replace(" ", "T"),
     }
-    (ticket,) = [entity for entity in entities("znuny") if entity.name == "ticket"]
+    (ticket,) = [entity for entity in entities(settings, "znuny") if entity.name == "ticket"]
     assert landing.cursor_reached(settings, ticket) == datetime(2025, 1, 1, 10)

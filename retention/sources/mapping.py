@@ -1,0 +1,100 @@
+"""Reading the mapping files in `sources/`: what a company's system calls the things that this project knows.
+
+Every mistake is told with its file and line, all of them at once.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from retention.sources.entity import SourceError
+
+Place = tuple[str | int, ...]
+
+
+class Mapping(BaseModel):
+    """A part of a mapping file. A misspelt name is an error, not a setting without effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Model = TypeVar("Model", bound=Mapping)
+
+
+class MappingFile:
+    """A parsed mapping file that knows on which line each of its values stands."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises SourceError when the file cannot be read or is no YAML."""
+        self.path = path
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}. The examples in sources/ show what belongs there.") from None
+        except UnicodeDecodeError:
+            raise SourceError(f"{path}: the file is not UTF-8") from None
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise SourceError(f"{path}:{line}: this is no YAML: {error.problem}") from None
+        self._lines: dict[Place, int] = {(): 1}
+        self._doubled: list[tuple[Place, str]] = []
+        self.content: Any = self._value(node, ()) if node is not None else {}
+
+    def _value(self, node: yaml.Node, place: Place) -> Any:
+        self._lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            content: dict[Any, Any] = {}
+            for key_node, value_node in node.value:
+                key = self._value(key_node, (*place, "<key>", key_node.start_mark.line))
+                inner = (*place, str(key))
+                if key in content:
+                    self._doubled.append(((*inner, "<again>"), f"{key} is there twice"))
+                    self._lines[(*inner, "<again>")] = key_node.start_mark.line + 1
+                self._lines.setdefault(inner, key_node.start_mark.line + 1)
+                content[key] = self._value(value_node, inner)
+            return content
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*place, number)) for number, item in enumerate(node.value)]
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node)
+        finally:
+            loader.dispose()
+
+    def line(self, *place: str | int) -> int:
+        """The line of a value, or of the nearest part around it that the file has."""
+        while place not in self._lines:
+            place = place[:-1]
+        return self._lines[place]
+
+    def error(self, problems: Iterable[tuple[Place, str]]) -> SourceError:
+        """One error for (place, what is wrong with it) pairs, a line of text each, in the order of the file."""
+        told = sorted((self.line(*place), _words(place), text) for place, text in problems)
+        return SourceError("\n".join(f"{self.path}:{line}: {where}{text}" for line, where, text in told))
+
+    def read(self, model: type[Model]) -> Model:
+        """The content as `model`. Raises SourceError with every mistake."""
+        if self._doubled:
+            raise self.error(self._doubled)
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            raise self.error((tuple(item["loc"]), _plain(item)) for item in error.errors()) from None
+
+
+def _words(place: Place) -> str:
+    inner = [str(part) for part in place if part not in ("<again>", "[key]")]
+    return f"{'.'.join(inner)}: " if inner else ""
+
+
+def _plain(item: Any) -> str:
+    match item["type"]:
+        case "extra_forbidden":
+            return "there is no such setting; is it misspelt?"
+        case "missing":
+            return "it is missing"
+        case _:
+            return str(item["msg"]).removeprefix("Value error, ")
