@@ -5,10 +5,10 @@ Nothing heavy is imported at the top: the DAG files are read again every few sec
 """
 
 import html
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Context, task
+from airflow.sdk import DAG, Asset, Context, Param, task
 
 from retention.settings import Settings, load_settings
 
@@ -32,6 +32,17 @@ CONNECTIONS = {
     "retention_znuny": "znuny_url",
     "retention_bitrix24": "bitrix24_url",
 }
+
+# What *Trigger* asks of an extraction that is started by hand.
+REREAD_PARAMS = {
+    "from": Param(None, type=["null", "string"], format="date", description="Read again from this day on."),
+    "until": Param(None, type=["null", "string"], format="date", description="Read again what lies before this day."),
+    "full": Param(False, type="boolean", description="Read everything again, and find what was deleted."),
+}
+READ_AGAIN = """
+**To read something again** (a mistake in a mapping, rows that were repaired at the source): *Trigger* asks for a range
+of days or for everything. Rows equal to what has landed are not landed twice.
+"""
 
 
 def enabled_sources() -> list[str]:
@@ -69,16 +80,19 @@ def extraction(source: str, system: str, text: str) -> DAG | None:
         start_date=START,
         catchup=False,
         max_active_runs=1,
-        doc_md=text,
+        doc_md=f"{text}\n{READ_AGAIN}",
         tags=["extract", source],
+        params=REREAD_PARAMS,
         default_args={"on_failure_callback": tell_failure},
     ) as dag:
 
         @task(outlets=[LANDED[source]], pool=source_pool(source), execution_timeout=timedelta(hours=6), **PATIENT)
-        def extract() -> dict[str, int]:
-            from retention.extract import extract_source
+        def extract(params: dict) -> dict[str, int]:
+            from retention.extract import Reread, extract_source
 
-            return {landed.entity: landed.rows for landed in extract_source(settings_now(), source)}
+            first, end = (date.fromisoformat(params[name]) if params[name] else None for name in ("from", "until"))
+            reread = Reread(first, end) if first or end or params["full"] else None
+            return {landed.entity: landed.rows for landed in extract_source(settings_now(), source, reread=reread)}
 
         extract()
     return dag

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 
 from retention import build, business_calendar, landing, pipeline, publish
 from retention.duck import connect, quote
+from retention.extract import Reread
 from retention.settings import Settings, load_settings
+from retention.sources import SourceError
 
 app = typer.Typer(
     help="Land, build, check and publish the retention warehouse.",
@@ -194,11 +196,29 @@ def run(
 @app.command()
 @_command
 def extract(
-    files: Files = None, as_of: AsOf = None, home: Home = None, source: Sources = None, debug: Debug = False
+    files: Files = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    source: Sources = None,
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Read again what was stamped on this day or later."),
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        typer.Option("--until", formats=["%Y-%m-%d"], help="Read again what was stamped before this day."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, and find what was deleted.")] = False,
+    debug: Debug = False,
 ) -> None:
-    """Land what changed at the sources since the last time."""
+    """Land what changed at the sources since the last time; with --from, --until or --full: read again."""
     settings = settings_of(home, files=files, as_of=as_of, sources=source)
-    pipeline.extract(settings, settings.sources, pipeline.stopwatch(typer.echo))
+    if full and (first or end):
+        raise SourceError("--full reads everything again: leave --from and --until out")
+    reread = None
+    if full or first or end:
+        reread = Reread(first.date() if first else None, end.date() if end else None)
+    pipeline.extract(settings, settings.sources, pipeline.stopwatch(typer.echo), reread)
 
 
 @app.command()

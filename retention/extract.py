@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -29,26 +31,51 @@ SMALL_TABLE = 100
 
 @dataclass(frozen=True)
 class Landed:
-    """What one entity brought: new or changed rows, keys that vanished, and how long it took."""
+    """What one entity brought: rows that were read, rows of them that are new or changed, keys that vanished, and how
+    long it took."""
 
     source: str
     entity: str
+    read: int
     rows: int
     deleted: int
     seconds: float
 
     def __str__(self) -> str:
         deleted = f", {self.deleted:,} deleted" if self.deleted else ""
-        return f"{self.source}.{self.entity}: {self.rows:,} rows{deleted} in {self.seconds:.1f} s"
+        return (
+            f"{self.source}.{self.entity}: {self.read:,} rows read, {self.rows:,} new or changed{deleted} "
+            f"in {self.seconds:.1f} s"
+        )
 
 
-def extract_source(settings: Settings, source: str, on_progress: OnProgress | None = None) -> list[Landed]:
-    """Land what changed at `source` since the last load.
+@dataclass(frozen=True)
+class Reread:
+    """What is to be read once more although it has landed: what the source stamped in the days `first` <= day < `end`
+    (None = without that bound; neither = everything). Rows equal to what is here are not landed again."""
 
+    first: date | None = None
+    end: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.first and self.end and self.first >= self.end:
+            raise SourceError(f"nothing lies between {self.first} and {self.end}: the second day must be the later one")
+
+    @property
+    def is_everything(self) -> bool:
+        return self.first is None and self.end is None
+
+
+def extract_source(
+    settings: Settings, source: str, on_progress: OnProgress | None = None, reread: Reread | None = None
+) -> list[Landed]:
+    """Land what changed at `source` since the last load, or what `reread` asks for.
+
+    A table without a cursor is always read whole; so is one whose cursor is no time when a range of days is asked for.
     Returns one `Landed` per entity, in order. Raises SourceError when the source is not configured, does not answer,
     is being landed by another process, or changed its shape; entities landed before that stay landed.
     """
-    return _each_entity(settings, source, on_progress, _extract_entity)
+    return _each_entity(settings, source, on_progress, partial(_extract_entity, reread=reread))
 
 
 def reconcile_source(settings: Settings, source: str, on_progress: OnProgress | None = None) -> list[Landed]:
@@ -63,25 +90,33 @@ def _each_entity(
     settings: Settings,
     source: str,
     on_progress: OnProgress | None,
-    work: Callable[["_Run", Entity], tuple[int, int]],
+    work: Callable[["_Run", Entity], "_Counts"],
 ) -> list[Landed]:
     report = on_progress or log.info
     landed = []
     with landing.locked(settings, source), open_source(settings, source) as opened:
         connection = duck_connect(settings.extensions)
         try:
-            run = _Run(settings, opened, connection, landing.today_complete(settings), report)
+            run = _Run(settings, opened, connection, landing.today_complete(settings, opened.clock()), report)
             if isinstance(opened, FilesSource):
                 opened.check()
             for entity in entities(settings, source):
                 started = time.monotonic()
-                rows, deleted = work(run, entity)
-                result = Landed(source, entity.name, rows, deleted, time.monotonic() - started)
+                counts = work(run, entity)
+                result = Landed(source, entity.name, *counts, time.monotonic() - started)
                 log.info("%s", result)
                 landed.append(result)
         finally:
             connection.close()
     return landed
+
+
+class _Counts(NamedTuple):
+    """Rows read, rows landed, tombstones landed."""
+
+    read: int
+    rows: int
+    deleted: int
 
 
 @dataclass
@@ -96,16 +131,43 @@ class _Run:
     report: OnProgress
 
 
-def _extract_entity(run: _Run, entity: Entity) -> tuple[int, int]:
-    """Returns the rows and the tombstones that were landed."""
+def _extract_entity(run: _Run, entity: Entity, reread: Reread | None = None) -> _Counts:
     if isinstance(run.source, FilesSource):
-        return _extract_file(run, run.source, entity)
+        return _extract_file(run, run.source, entity, anew=reread is not None)
     landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
-    return _read_changes(run, entity, schema, _since(run.settings, entity))
+    since = _since(run.settings, entity)
+    if reread is None or since is None:
+        return _read_changes(run, entity, schema, since)
+    if reread.is_everything or not isinstance(since, datetime):
+        return _read_changes(run, entity, schema, None)
+    first, end = (_stamp(run, day) if day else None for day in (reread.first, reread.end))
+    return _read_changes(run, entity, schema, first, until=end, is_backfill=True)
 
 
-def _read_changes(run: _Run, entity: Entity, schema: dict[str, str], since: datetime | int | None) -> tuple[int, int]:
-    now = run.source.now()
+def _stamp(run: _Run, day: date) -> datetime:
+    """The beginning of a company day as the source writes its timestamps."""
+    return run.source.stamp(datetime.combine(day, datetime.min.time(), run.settings.zone))
+
+
+def _read_changes(
+    run: _Run,
+    entity: Entity,
+    schema: dict[str, str],
+    since: datetime | int | None,
+    until: datetime | int | None = None,
+    is_backfill: bool = False,
+) -> _Counts:
+    """Read and land the rows with since <= cursor < until.
+
+    A backfill moves neither the cursor nor the day up to which the source is known: what lies between its days and
+    the present has not been read by it.
+    """
+    now = run.source.stamp(datetime.now(UTC))
+    covers_until = run.covers_until
+    if is_backfill:
+        now = landing.cursor_reached(run.settings, entity)
+        covers_until = landing.entity_complete_until(run.settings, entity)
+    is_whole = since is None and until is None
     # Two folders: the one of the rows becomes the load, the keys are needed after that.
     with (
         landing.workspace(run.settings, entity) as folder,
@@ -113,9 +175,10 @@ def _read_changes(run: _Run, entity: Entity, schema: dict[str, str], since: date
         _progress(run.report, entity) as on_rows,
     ):
         raw = folder / "raw.parquet"
-        run.source.extract(entity, since, raw, on_rows)
+        run.source.extract(entity, since, raw, on_rows, until)
+        read = landing.count_rows(run.connection, raw)
         keys = None
-        if not entity.cursor:
+        if is_whole:
             keys = _copy_keys(run.connection, entity, raw, aside)
             _refuse_sudden_emptiness(run, entity, keys)
         load = landing.write_load(
@@ -125,25 +188,27 @@ def _read_changes(run: _Run, entity: Entity, schema: dict[str, str], since: date
             raw,
             since=since,
             now=now,
-            covers_until=run.covers_until,
+            covers_until=covers_until,
             source_schema=schema,
         )
-        return load.rows if load else 0, _write_tombstones(run, entity, keys) if keys else 0
+        deleted = _write_tombstones(run, entity, keys) if keys else 0
+        return _Counts(read, load.rows if load else 0, deleted)
 
 
-def _extract_file(run: _Run, source: FilesSource, entity: Entity) -> tuple[int, int]:
+def _extract_file(run: _Run, source: FilesSource, entity: Entity, anew: bool = False) -> _Counts:
     path = source.path(entity)
     known = landing.loads(run.settings, "files", entity.name)
     if path is None and not known:
-        return 0, 0
+        return _Counts(0, 0, 0)
     checksum = landing.sha256(path) if path else "absent"
-    unchanged = bool(known) and checksum == landing.last_checksum(run.settings, entity)
+    unchanged = bool(known) and checksum == landing.last_checksum(run.settings, entity) and not anew
     with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
         raw = folder / "raw.parquet"
         if path is None or unchanged:
             _copy_nothing(run.connection, entity, raw)
         else:
             source.extract(entity, None, raw, on_rows)
+        read = landing.count_rows(run.connection, raw)
         if path is None and not unchanged:
             log.warning("files: the file of %s is gone; its rows are taken as deleted", entity.name)
         load = landing.write_load(
@@ -152,7 +217,7 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity) -> tuple[int, 
             entity,
             raw,
             since=None,
-            now=source.now(),
+            now=datetime.now(UTC),
             covers_until=run.covers_until,
             source_schema=source.schema(entity),
             whole=not unchanged,
@@ -162,10 +227,10 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity) -> tuple[int, 
     whole = [load for load in landing.loads(run.settings, "files", entity.name) if load.is_full][-1]
     with landing.workspace(run.settings, entity) as folder:
         deleted = _write_tombstones(run, entity, _copy_keys(run.connection, entity, whole.part, folder), checksum)
-    return load.rows if load else 0, deleted
+    return _Counts(read, load.rows if load else 0, deleted)
 
 
-def _reconcile_entity(run: _Run, entity: Entity) -> tuple[int, int]:
+def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
     # A table that is read whole is reconciled by every extraction.
     if not entity.cursor or not landing.loads(run.settings, entity.source, entity.name):
         return _extract_entity(run, entity)
@@ -175,12 +240,13 @@ def _reconcile_entity(run: _Run, entity: Entity) -> tuple[int, int]:
         run.source.keys(entity, keys, on_rows)
         _refuse_sudden_emptiness(run, entity, keys)
         missed, first_missed = _missed(run, entity, keys)
+        read = landing.count_rows(run.connection, keys)
         deleted = _write_tombstones(run, entity, keys)
-    rows = 0
     if missed:
         log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
-        rows, _ = _read_changes(run, entity, schema, first_missed)
-    return rows, deleted
+        again = _read_changes(run, entity, schema, first_missed)
+        return _Counts(again.read, again.rows, deleted + again.deleted)
+    return _Counts(read, 0, deleted)
 
 
 def _since(settings: Settings, entity: Entity) -> datetime | int | None:

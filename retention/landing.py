@@ -100,9 +100,14 @@ def _loads(settings: Settings, source: str, entity: str, kind: str) -> list[Load
     return found
 
 
-def today_complete(settings: Settings) -> date:
-    """The first local day that what is read now does not cover whole: the pinned `as_of`, else today."""
-    return settings.as_of or datetime.now(settings.zone).date()
+def today_complete(settings: Settings, source_clock: datetime | None = None) -> date:
+    """The first local day that what is read now does not cover whole: the pinned `as_of`, else today.
+
+    Today is what the slower of two clocks says, this machine's and the source's: a day that one of them has not
+    finished is not complete, and a clock that jumped ahead must not declare days complete that are still to come.
+    """
+    now = datetime.now(UTC)
+    return settings.as_of or min(now, source_clock or now).astimezone(settings.zone).date()
 
 
 def complete_until(settings: Settings, source: str) -> date | None:
@@ -114,12 +119,17 @@ def complete_until(settings: Settings, source: str) -> date | None:
 
     days: list[date] = []
     for entity in entities(settings, source):
-        covered = [load.complete_until for load in loads(settings, source, entity.name) if load.complete_until]
-        if covered:
-            days.append(max(covered))
+        if covered := entity_complete_until(settings, entity):
+            days.append(covered)
         elif source != "files":
             return None
     return min(days) if days else None
+
+
+def entity_complete_until(settings: Settings, entity: Entity) -> date | None:
+    """First local day that an entity does not cover whole; None before its first load."""
+    days = [load.complete_until for load in loads(settings, entity.source, entity.name)]
+    return max((day for day in days if day), default=None)
 
 
 def cursor_reached(settings: Settings, entity: Entity) -> datetime | int | None:
@@ -345,8 +355,8 @@ def write_load(
     raw: Path,
     *,
     since: datetime | int | None,
-    now: datetime,
-    covers_until: date,
+    now: datetime | int | None,
+    covers_until: date | None,
     source_schema: dict[str, str],
     whole: bool = False,
     input_checksum: str | None = None,
@@ -365,12 +375,12 @@ def write_load(
         raw.unlink()
     else:
         raw.rename(part)
-        count = _scalar(connection, f"select count(*) from read_parquet({literal(part)})")
+        count = count_rows(connection, part)
 
-    covered = max((load.complete_until for load in earlier if load.complete_until), default=None)
+    covered = entity_complete_until(settings, entity)
     changed_input = bool(earlier) and input_checksum != last_checksum(settings, entity)
     changed_input = changed_input or not is_read_as_before(settings, entity)
-    if not count and earlier and covered is not None and covers_until <= covered and not changed_input:
+    if not count and earlier and covered is not None and (covers_until or covered) <= covered and not changed_input:
         return None
 
     cursor = None
@@ -386,7 +396,7 @@ def write_load(
         rows=count,
         is_full=whole or (since is None and not earlier),
         cursor=cursor,
-        covers_until=covers_until if covered is None else max(covers_until, covered),
+        covers_until=max(filter(None, (covers_until, covered)), default=None),
         source_schema=source_schema,
         input_checksum=input_checksum,
     )
@@ -411,7 +421,7 @@ def write_tombstones(
         f"copy (select distinct {names} from ({relation_sql(settings, entity)}) as here where not exists "
         f"(select 1 from read_parquet({literal(keys)}) as there where {same})) to {literal(part)} (format parquet)"
     )
-    count = _scalar(connection, f"select count(*) from read_parquet({literal(part)})")
+    count = count_rows(connection, part)
     if not count:
         part.unlink()
         return None
@@ -459,11 +469,11 @@ def _copy_changed(
         ) to {literal(part)} (format parquet, compression zstd)
         """
     )
-    return _scalar(connection, f"select count(*) from read_parquet({literal(part)})")
+    return count_rows(connection, part)
 
 
 def _cursor_range(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, part: Path, now: datetime
+    connection: duckdb.DuckDBPyConnection, entity: Entity, part: Path, now: datetime | int | None
 ) -> tuple[str | None, str | None]:
     """The least and greatest cursor of a part, as text; the greatest is capped at `now`."""
     column = quote(entity.cursor or "")
@@ -472,7 +482,7 @@ def _cursor_range(
     value = f"try_cast({column} as timestamptz)" if kind == "VARCHAR" else column
     row = connection.execute(f"select min({value}), max({value}) from read_parquet({literal(part)})").fetchone()
     low, high = row if row else (None, None)
-    if isinstance(high, datetime):
+    if isinstance(high, datetime) and isinstance(now, datetime):
         high = min(high, now)
     return _text(low), _text(high)
 
@@ -597,6 +607,10 @@ def _holds(before: str, after: str) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------------- helpers
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, part: Path) -> int:
+    return int(_scalar(connection, f"select count(*) from read_parquet({literal(part)})"))
 
 
 def sha256(path: Path) -> str:

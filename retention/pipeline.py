@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from retention import build, publish
-from retention.extract import Landed, extract_source, reconcile_source
+from retention.extract import Landed, Reread, extract_source, reconcile_source
 from retention.lock import writer_lock
 from retention.publish import Published
 from retention.settings import Settings
+from retention.sources import SourceError
 
 Say = Callable[[str], None]
 
@@ -34,18 +35,31 @@ def run(settings: Settings, say: Say) -> Result:
         return build_and_publish(settings, say)
 
 
-def extract(settings: Settings, sources: Iterable[str], say: Say) -> None:
-    """Land what changed at each source."""
-    for source in sources:
-        say(f"{source}: reading what changed")
-        say(f"{source}: {_summary(extract_source(settings, source, say))}")
+def extract(settings: Settings, sources: Iterable[str], say: Say, reread: Reread | None = None) -> None:
+    """Land what changed at each source, or what `reread` asks for.
+
+    A source that fails does not keep the others from landing. Raises SourceError for those that failed, at the end.
+    """
+    doing = "reading what changed" if reread is None else "reading again"
+    _each_source(sources, say, doing, lambda source: extract_source(settings, source, say, reread))
 
 
 def reconcile(settings: Settings, sources: Iterable[str], say: Say) -> None:
-    """Compare all keys of each source with what has landed."""
+    """Compare all keys of each source with what has landed. Raises as `extract`."""
+    _each_source(sources, say, "comparing all keys", lambda source: reconcile_source(settings, source, say))
+
+
+def _each_source(sources: Iterable[str], say: Say, doing: str, work: Callable[[str], list[Landed]]) -> None:
+    failed: list[str] = []
     for source in sources:
-        say(f"{source}: comparing all keys")
-        say(f"{source}: {_summary(reconcile_source(settings, source, say))}")
+        say(f"{source}: {doing}")
+        try:
+            say(f"{source}: {_summary(work(source))}")
+        except SourceError as error:
+            say(f"{source}: failed")
+            failed.append(str(error))
+    if failed:
+        raise SourceError("\n".join(failed))
 
 
 def build_and_publish(settings: Settings, say: Say) -> Result:
@@ -80,7 +94,8 @@ def stopwatch(write: Callable[[str], None]) -> Say:
 
 
 def _summary(landed: list[Landed]) -> str:
+    read = sum(entity.read for entity in landed)
     rows = sum(entity.rows for entity in landed)
     deleted = sum(entity.deleted for entity in landed)
     changed = ", ".join(f"{entity.entity} {entity.rows:,}" for entity in landed if entity.rows)
-    return f"{rows:,} new or changed rows{f' ({changed})' if changed else ''}, {deleted:,} deleted"
+    return f"{read:,} rows read, {rows:,} new or changed{f' ({changed})' if changed else ''}, {deleted:,} deleted"

@@ -22,16 +22,30 @@ class Source(Protocol):
     what the staging models need to know of the system's configuration.
     """
 
-    def now(self) -> datetime:
-        """The present instant as this system writes its timestamps (naive when the system's are)."""
+    def stamp(self, moment: datetime) -> datetime:
+        """An instant as this system writes its timestamps (naive when the system's are)."""
+        ...
+
+    def clock(self) -> datetime | None:
+        """What the system's own clock shows, with a zone; None where it cannot be asked."""
+        ...
+
+    def may_write(self) -> str:
+        """What the account could change at the system, in words; empty when nothing, as it should be."""
         ...
 
     def schema(self, entity: Entity) -> dict[str, str]:
         """Column -> type of everything the system offers for this entity, read or not."""
         ...
 
-    def extract(self, entity: Entity, since: Since, target: Path, on_rows: Callable[[int], None]) -> None:
-        """Write the rows whose cursor is at least `since` (None = all) to the Parquet file `target`.
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        """A few rows as they would land, in no particular order."""
+        ...
+
+    def extract(
+        self, entity: Entity, since: Since, target: Path, on_rows: Callable[[int], None], until: Since = None
+    ) -> None:
+        """Write the rows with since <= cursor < until (None = without that bound) to the Parquet file `target`.
 
         `on_rows` is told the number of rows so far where the system hands them over bit by bit.
         """

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -194,8 +194,11 @@ class Bitrix24Source:
         self._portal = portal
         self._connection = connection
 
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+    def clock(self) -> datetime | None:
+        return None
+
+    def stamp(self, moment: datetime) -> datetime:
+        return moment
 
     def schema(self, entity: Entity) -> dict[str, str]:
         assert isinstance(entity, Method)
@@ -210,7 +213,12 @@ class Bitrix24Source:
         }
 
     def extract(
-        self, entity: Entity, since: datetime | int | None, target: Path, on_rows: Callable[[int], None]
+        self,
+        entity: Entity,
+        since: datetime | int | None,
+        target: Path,
+        on_rows: Callable[[int], None],
+        until: datetime | int | None = None,
     ) -> None:
         self._read(entity, list(entity.columns), since, target, on_rows)
 

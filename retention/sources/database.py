@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -52,8 +53,25 @@ class DatabaseSource:
         self._secret = secret
         self._zone = zone
 
-    def now(self) -> datetime:
-        return datetime.now(UTC) if self._zone is None else datetime.now(self._zone).replace(tzinfo=None)
+    def stamp(self, moment: datetime) -> datetime:
+        return moment if self._zone is None else moment.astimezone(self._zone).replace(tzinfo=None)
+
+    def clock(self) -> datetime | None:
+        query = "select now()" if self.kind == "postgres" else "select utc_timestamp(6)"
+        moment = self._native("its clock", query)[0][0]
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def may_write(self) -> str:
+        rows = self._native("the rights of the account", _RIGHTS[self.kind])
+        return ", ".join(f"{what} on {where}" for what, where in rows)
+
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        assert isinstance(entity, Table)
+        where = f" where {entity.condition}" if entity.condition else ""
+        query = f"select {_columns(entity)} from {quote(entity.name)}{where} limit {rows}"
+        answer = self.run(entity.label, query)
+        names = [column[0] for column in answer.description or []]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def schema(self, entity: Entity) -> dict[str, str]:
         rows = self.run(
@@ -70,24 +88,35 @@ class DatabaseSource:
         return dict(rows)
 
     def extract(
-        self, entity: Entity, since: datetime | int | None, target: Path, on_rows: Callable[[int], None]
+        self,
+        entity: Entity,
+        since: datetime | int | None,
+        target: Path,
+        on_rows: Callable[[int], None],
+        until: datetime | int | None = None,
     ) -> None:
         assert isinstance(entity, Table)
-        columns = ", ".join(
-            f"{entity.expressions[name]} as {quote(name)}" if name in entity.expressions else quote(name)
-            for name in entity.columns
-        )
-        self._copy(entity, columns, since, target)
+        self._copy(entity, _columns(entity), since, until, target)
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         names = [*entity.key, *([entity.cursor] if entity.cursor and entity.cursor not in entity.key else [])]
-        self._copy(entity, ", ".join(map(quote, names)), None, target)
+        self._copy(entity, ", ".join(map(quote, names)), None, None, target)
 
-    def _copy(self, entity: Entity, columns: str, since: datetime | int | None, target: Path) -> None:
+    def _copy(
+        self,
+        entity: Entity,
+        columns: str,
+        since: datetime | int | None,
+        until: datetime | int | None,
+        target: Path,
+    ) -> None:
         assert isinstance(entity, Table)
         conditions = [entity.condition] if entity.condition else []
+        cursor = quote(entity.cursor or "")
         if since is not None:
-            conditions.append(f"{quote(entity.cursor or '')} >= {cursor_literal(since)}")
+            conditions.append(f"{cursor} >= {cursor_literal(since)}")
+        if until is not None:
+            conditions.append(f"{cursor} < {cursor_literal(until)}")
         where = f" where {' and '.join(f'({condition})' for condition in conditions)}" if conditions else ""
         self.run(
             entity.label,
@@ -95,12 +124,51 @@ class DatabaseSource:
             f"to {literal(target)} (format parquet, compression zstd)",
         )
 
+    def _native(self, label: str, query: str) -> list[tuple]:
+        """Rows of a query in the database's own SQL."""
+        return self.run(label, f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})").fetchall()
+
     def run(self, label: str, query: str) -> duckdb.DuckDBPyConnection:
         """Run a query of DuckDB. Raises SourceError that begins with `label` and holds no secret."""
         try:
             return self.connection.execute(query)
         except duckdb.Error as error:
             raise SourceError(f"{label}: {scrub(str(error), self._secret)}") from None
+
+
+# What an account could change: (what, on what). Reading needs none of it.
+_RIGHTS = {
+    "postgres": """
+        select 'everything (superuser)', 'the server' from pg_roles where rolname = current_user and rolsuper
+        union all
+        select 'create', 'schema ' || nspname from pg_namespace
+        where has_schema_privilege(oid, 'create') and nspname !~ '^pg_' and nspname <> 'information_schema'
+        union all
+        select 'insert, update or delete', count(*) || ' tables, such as ' || min(relname) from pg_class
+        where relkind in ('r', 'p') and has_table_privilege(oid, 'insert, update, delete, truncate')
+        and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema')
+        having count(*) > 0
+    """,
+    "mysql": """
+        select lower(group_concat(distinct privilege_type order by privilege_type separator ', ')), place from (
+            select privilege_type, 'the server' as place, grantee from information_schema.user_privileges
+            union all
+            select privilege_type, concat('database ', table_schema), grantee from information_schema.schema_privileges
+            union all
+            select privilege_type, concat('table ', table_name), grantee from information_schema.table_privileges
+        ) as granted
+        where replace(grantee, char(39 using utf8mb4), '') = current_user()
+        and privilege_type not in ('SELECT', 'USAGE', 'SHOW VIEW', 'SHOW DATABASES', 'PROCESS', 'REPLICATION CLIENT')
+        group by place
+    """,
+}
+
+
+def _columns(entity: Table) -> str:
+    return ", ".join(
+        f"{entity.expressions[name]} as {quote(name)}" if name in entity.expressions else quote(name)
+        for name in entity.columns
+    )
 
 
 def cursor_literal(value: datetime | int) -> str:

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -41,8 +41,14 @@ class FilesSource:
         self._folder = folder
         self._connection = connection
 
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+    def stamp(self, moment: datetime) -> datetime:
+        return moment
+
+    def clock(self) -> datetime | None:
+        return None
+
+    def may_write(self) -> str:
+        return ""
 
     def path(self, entity: Entity) -> Path | None:
         """The file of an entity; None when there is none. Raises SourceError when there are two."""
@@ -93,7 +99,12 @@ class FilesSource:
         return dict.fromkeys(self._columns(path), "VARCHAR") if path else {}
 
     def extract(
-        self, entity: Entity, since: datetime | int | None, target: Path, on_rows: Callable[[int], None]
+        self,
+        entity: Entity,
+        since: datetime | int | None,
+        target: Path,
+        on_rows: Callable[[int], None],
+        until: datetime | int | None = None,
     ) -> None:
         path = self.path(entity)
         assert path is not None
