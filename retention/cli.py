@@ -16,9 +16,12 @@ import typer
 from pydantic import ValidationError
 
 from retention import build, business_calendar, landing, pipeline, publish
+from retention.doctor import examine
 from retention.duck import connect, quote
 from retention.extract import Reread
+from retention.findings import show
 from retention.settings import Settings, load_settings
+from retention.source_check import check_source
 from retention.sources import SourceError
 
 app = typer.Typer(
@@ -285,11 +288,15 @@ def status(home: Home = None, debug: Debug = False) -> None:
 @app.command()
 @_command
 def check(
-    files: Annotated[Path, typer.Option("--files", help="Folder of canonical CSV or Parquet files.")],
-    sets: Sets = None,
-    debug: Debug = False,
+    files: Files = None, home: Home = None, sets: Sets = None, source: Sources = None, debug: Debug = False
 ) -> None:
-    """Try a folder of files in a place of its own: lists what is wrong with it and publishes nothing."""
+    """Try the source systems, or a folder of files: says what they are like and what is wrong; lands nothing."""
+    if files is None:
+        settings = settings_of(home, sets=sets, sources=source)
+        found = (finding for name in settings.sources for finding in check_source(settings, name))
+        if not show(found, "Source systems"):
+            raise typer.Exit(1)
+        return
     with tempfile.TemporaryDirectory(prefix="retention-check-") as home:
         settings = settings_of(Path(home), files=files, sets=sets, sources=["files"])
         build.effective_vars(settings)
@@ -304,6 +311,14 @@ def check(
     for problem in problems:
         typer.echo(problem)
     raise typer.Exit(1)
+
+
+@app.command()
+@_command
+def doctor(home: Home = None, debug: Debug = False) -> None:
+    """Look at the installation itself: programs, disk, rights, landing zone, builds, Superset. Changes nothing."""
+    if not show(examine(settings_of(home)), "Installation"):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,7 @@ def push(settings: Settings, assets: Path = ASSETS) -> list[str]:
     Returns the titles of the dashboards pushed. Raises DashboardsError with what to do when Superset or the
     published file is missing, when it refuses the login, or when it rejects an asset.
     """
-    if settings.superset_url is None or settings.superset_user is None or settings.superset_password is None:
-        raise DashboardsError(
-            "Superset is not configured: set RETENTION_SUPERSET_URL, RETENTION_SUPERSET_USER and "
-            "RETENTION_SUPERSET_PASSWORD in the environment, in .env or in <home>/retention.env."
-        )
+    log_in = _client(settings)
     if not settings.published_file.exists():
         raise DashboardsError(
             f"Nothing is published yet ({settings.published_file} does not exist): run `retention run` first."
@@ -110,12 +106,28 @@ def push(settings: Settings, assets: Path = ASSETS) -> list[str]:
         filled = fill_in(raw, settings, read_marts(settings.dbt_project))
     except MartTextsError as error:
         raise DashboardsError(str(error)) from error
-    client = _Client(settings.superset_url, settings.superset_user, settings.superset_password.get_secret_value())
+    client = log_in()
 
     client.import_assets(_zip(filled))
     _restore_layers(client, raw)
     client.make_roles(ROLES)
     return sorted(asset["dashboard_title"] for path, asset in raw.items() if path.startswith("dashboards/"))
+
+
+def databases(settings: Settings) -> list[str]:
+    """Names of the databases that Superset knows. Raises DashboardsError as `push`."""
+    return [row["database_name"] for row in _client(settings)().all_rows("/api/v1/database/")]
+
+
+def _client(settings: Settings) -> Callable[[], "_Client"]:
+    """What logs in to Superset. Raises DashboardsError when it is not configured."""
+    url, user, password = settings.superset_url, settings.superset_user, settings.superset_password
+    if url is None or user is None or password is None:
+        raise DashboardsError(
+            "Superset is not configured: set RETENTION_SUPERSET_URL, RETENTION_SUPERSET_USER and "
+            "RETENTION_SUPERSET_PASSWORD in the environment, in .env or in <home>/retention.env."
+        )
+    return lambda: _Client(url, user, password.get_secret_value())
 
 
 def read_assets(folder: Path = ASSETS) -> Assets:
@@ -261,10 +273,10 @@ class _Client:
 
     def make_roles(self, roles: Iterable[Role]) -> None:
         """Make each role have exactly its permissions, whatever it had before."""
-        ids = {role["name"]: role["id"] for role in self._all("/api/v1/security/roles/")}
+        ids = {role["name"]: role["id"] for role in self.all_rows("/api/v1/security/roles/")}
         permissions = {
             (row["permission"]["name"], row["view_menu"]["name"]): row["id"]
-            for row in self._all("/api/v1/security/permissions-resources/")
+            for row in self.all_rows("/api/v1/security/permissions-resources/")
         }
         for role in roles:
             wanted = {permissions[permission] for permission in role.permissions if permission in permissions}
@@ -288,7 +300,7 @@ class _Client:
                 json={"permission_view_menu_ids": sorted(wanted)},
             )
 
-    def _all(self, path: str) -> list[dict[str, Any]]:
+    def all_rows(self, path: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         while True:
             answer = self._call("GET", path, params={"q": f"(page:{len(rows) // 100},page_size:100)"}).json()

@@ -370,6 +370,11 @@ def write_load(
     """
     earlier = loads(settings, entity.source, entity.name)
     part = raw.parent / PART
+    cursor = None
+    if entity.cursor:
+        # Of all that was read, not only of what is new: what was read once need not be read again.
+        low, high = _cursor_range(connection, entity, raw, now)
+        cursor = {"column": entity.cursor, "since": _text(since), "from": low, "to": high}
     if earlier and not whole and any(load.rows for load in earlier):
         count = _copy_changed(connection, settings, entity, raw, part)
         raw.unlink()
@@ -383,10 +388,6 @@ def write_load(
     if not count and earlier and covered is not None and (covers_until or covered) <= covered and not changed_input:
         return None
 
-    cursor = None
-    if entity.cursor:
-        low, high = _cursor_range(connection, entity, part, now)
-        cursor = {"column": entity.cursor, "since": _text(since), "from": low, "to": high}
     return _finish(
         connection,
         settings,

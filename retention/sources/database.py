@@ -139,7 +139,7 @@ class DatabaseSource:
 # What an account could change: (what, on what). Reading needs none of it.
 _RIGHTS = {
     "postgres": """
-        select 'everything (superuser)', 'the server' from pg_roles where rolname = current_user and rolsuper
+        select 'everything (superuser)' as what, 'the server' as place from pg_roles where rolname = current_user and rolsuper
         union all
         select 'create', 'schema ' || nspname from pg_namespace
         where has_schema_privilege(oid, 'create') and nspname !~ '^pg_' and nspname <> 'information_schema'
@@ -150,7 +150,7 @@ _RIGHTS = {
         having count(*) > 0
     """,
     "mysql": """
-        select lower(group_concat(distinct privilege_type order by privilege_type separator ', ')), place from (
+        select lower(group_concat(distinct privilege_type order by privilege_type separator ', ')) as what, place from (
             select privilege_type, 'the server' as place, grantee from information_schema.user_privileges
             union all
             select privilege_type, concat('database ', table_schema), grantee from information_schema.schema_privileges

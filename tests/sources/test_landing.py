@@ -166,7 +166,7 @@ def test_a_long_load_says_that_it_is_still_going_on_and_every_load_what_it_broug
     with caplog.at_level(logging.INFO):
         extract_source(settings_for(sources=["files"], files_dir=folder), "files", said.append)
     assert any(text.startswith("files.clients: reading for ") for text in said)
-    assert re.search(r"files\.clients: 2 rows in \d+\.\d s", caplog.text)
+    assert re.search(r"files\.clients: 2 rows read, 2 new or changed in \d+\.\d s", caplog.text)
 
 
 @pytest.mark.parametrize(
