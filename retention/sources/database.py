@@ -139,7 +139,8 @@ class DatabaseSource:
 # What an account could change: (what, on what). Reading needs none of it.
 _RIGHTS = {
     "postgres": """
-        select 'everything (superuser)' as what, 'the server' as place from pg_roles where rolname = current_user and rolsuper
+        select 'everything (superuser)' as what, 'the server' as place from pg_roles
+        where rolname = current_user and rolsuper
         union all
         select 'create', 'schema ' || nspname from pg_namespace
         where has_schema_privilege(oid, 'create') and nspname !~ '^pg_' and nspname <> 'information_schema'
