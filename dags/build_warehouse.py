@@ -16,7 +16,7 @@ always made anew from the landing zone. Not retried by itself, as the same data 
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain, task
-from wiring import LANDED, START, WAREHOUSE, WRITER_POOL, enabled_sources, settings_now, tell_failure
+from wiring import START, WAREHOUSE, WRITER_POOL, enabled_sources, landed, settings_now, tell_failure
 
 PARAMS = {
     "as_of": Param(
@@ -28,7 +28,7 @@ PARAMS = {
 
 with DAG(
     "build_warehouse",
-    schedule=[LANDED[source] for source in enabled_sources()],
+    schedule=[landed(source) for source in enabled_sources()],
     start_date=START,
     catchup=False,
     max_active_runs=1,

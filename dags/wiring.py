@@ -14,9 +14,8 @@ from retention.settings import Settings, load_settings
 
 WRITER_POOL = "warehouse_writer"  # the pools are made from pools.json
 START = datetime(2024, 1, 1, tzinfo=UTC)
+OWN_POOLS = ("bitrix24", "billing", "znuny", "files")
 
-# One asset per source system: "what has landed from it".
-LANDED = {source: Asset(f"landed_{source}") for source in ("bitrix24", "billing", "znuny", "files")}
 WAREHOUSE = Asset("warehouse")
 
 # A source system may be away for a moment: try again with growing pauses, for half an hour in all.
@@ -25,12 +24,6 @@ PATIENT = {
     "retry_delay": timedelta(minutes=2),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
-}
-# Settings that an administrator may rather keep as an Airflow Connection. The connection wins when it exists.
-CONNECTIONS = {
-    "retention_billing": "billing_url",
-    "retention_znuny": "znuny_url",
-    "retention_bitrix24": "bitrix24_url",
 }
 
 # What *Trigger* asks of an extraction that is started by hand.
@@ -50,22 +43,34 @@ def enabled_sources() -> list[str]:
     return load_settings().sources
 
 
+def landed(source: str) -> Asset:
+    """One asset per source system: "what has landed from it"."""
+    return Asset(f"landed_{source}")
+
+
 def source_pool(source: str) -> str:
-    """One slot per source system: extraction and reconciliation of the same system take turns."""
-    return f"source_{source}"
+    """One slot per source system: extraction and reconciliation of the same system take turns.
+
+    Sources that came by a mapping file share the pool `source_sql`.
+    """
+    return f"source_{source if source in OWN_POOLS else 'sql'}"
 
 
 def settings_now(**overrides: Any) -> Settings:
-    """The settings at run time of a task: the environment and the home's file, Airflow Connections on top."""
+    """The settings at run time of a task: the environment and the home's file, Airflow Connections on top.
+
+    An administrator may rather keep the address of a source as an Airflow Connection `retention_<source>`; it wins when
+    it exists.
+    """
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    for connection_id, name in CONNECTIONS.items():
+    for source in enabled_sources():
         try:
-            connection = Connection.get(connection_id)
+            connection = Connection.get(f"retention_{source}")
         except AirflowNotFoundException:
             continue
-        overrides.setdefault(name, _url(connection))
+        overrides.setdefault(f"{source}_url", _url(connection))
     return load_settings(**overrides)
 
 
@@ -86,7 +91,7 @@ def extraction(source: str, system: str, text: str) -> DAG | None:
         default_args={"on_failure_callback": tell_failure},
     ) as dag:
 
-        @task(outlets=[LANDED[source]], pool=source_pool(source), execution_timeout=timedelta(hours=6), **PATIENT)
+        @task(outlets=[landed(source)], pool=source_pool(source), execution_timeout=timedelta(hours=6), **PATIENT)
         def extract(params: dict) -> dict[str, int]:
             from retention.extract import Reread, extract_source
 

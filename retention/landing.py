@@ -25,7 +25,7 @@ from typing import Any, TextIO
 import duckdb
 
 from retention.duck import literal, quote
-from retention.settings import Settings
+from retention.settings import CONNECTORS, Settings
 from retention.sources.entity import Entity, SourceError
 
 log = logging.getLogger(__name__)
@@ -204,8 +204,9 @@ def present_sql(settings: Settings, entity: Entity) -> str:
 def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Create schema `landing` in a build file: a view per source table, and the table `landing.loads`.
 
-    Every table of every known source exists; what has not landed, or belongs to a source that is not enabled, is
-    empty with its columns. Raises SourceError when a file that a manifest names is missing or cut short.
+    Every table of every connector and of every enabled SQL source exists; what has not landed, or belongs to a source
+    that is not enabled, is empty with its columns. Raises SourceError when a file that a manifest names is missing or
+    cut short.
     """
     from retention.sources import entities
 
@@ -214,7 +215,7 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
         "create or replace table landing.loads (source varchar, entity varchar, load_id varchar, kind varchar, "
         "rows bigint, loaded_at timestamptz, complete_until date, is_full boolean)"
     )
-    for source in settings.known_sources:
+    for source in dict.fromkeys((*CONNECTORS, *settings.sources)):
         enabled = source in settings.sources
         for entity in entities(settings, source):
             if enabled:
@@ -247,11 +248,14 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
 
 
 def verify(settings: Settings) -> list[str]:
-    """Compare every landed file with the checksum in its manifest. Returns what is wrong, one sentence each."""
+    """Compare every landed file of the enabled sources with the checksum in its manifest.
+
+    Returns what is wrong, one sentence each.
+    """
     from retention.sources import entities
 
     wrong = []
-    for source in settings.known_sources:
+    for source in settings.sources:
         for entity in entities(settings, source):
             for load in loads(settings, source, entity.name) + tombstones(settings, source, entity.name):
                 for file in load.manifest["files"]:
@@ -562,10 +566,11 @@ def check_schema(settings: Settings, entity: Entity, schema: dict[str, str]) -> 
     if gone:
         raise SourceError(
             f"{entity.label}: the column {', '.join(gone)} is gone from the source. Nothing was landed from this "
-            f"table. Bring the column back (or a view of the old shape), or, when it was renamed, tell the connector "
-            f"retention/sources/{entity.source}.py and the models in dbt_project/models/staging/{entity.source}/ "
-            f"its new name."
+            f"table. Bring the column back (or a view of the old shape), or, when it was renamed, write its new name "
+            f"into {entity.described_in}."
         )
+    if not is_read_as_before(settings, entity):
+        return
     previous = next(
         (
             load.manifest["source_schema"]
@@ -582,8 +587,8 @@ def check_schema(settings: Settings, entity: Entity, schema: dict[str, str]) -> 
             folder = settings.landing / entity.source / entity.name
             raise SourceError(
                 f"{entity.label}: the column {column} was {before} and is now {after}. Nothing was landed from this "
-                f"table. Change it back, or, when it is meant, adapt the models in "
-                f"dbt_project/models/staging/{entity.source}/ and move {folder} away: the table is then landed anew."
+                f"table. Change it back, or, when it is meant, adapt {entity.described_in} and move {folder} away: "
+                f"the table is then landed anew."
             )
     added = sorted(set(schema) - set(previous))
     if added:

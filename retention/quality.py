@@ -19,6 +19,7 @@ from retention.build import GATE_PASSED, current_build
 from retention.duck import connect, quote
 from retention.lock import writer_lock
 from retention.settings import Settings
+from retention.sources.contract import CANONICAL
 
 SAMPLES = 5
 LANDING_GATE_PASSED = "landing gate"
@@ -87,24 +88,44 @@ class GateError(RuntimeError):
 
 
 def load_suites(folder: Path, boundary: str, variables: dict[str, Any]) -> list[Suite]:
-    """Read the suites `<boundary>_*.yml` of a folder. `{name}` in a query or in words becomes a variable's value."""
-    return [_read_suite(path, variables) for path in sorted(folder.glob(f"{boundary}_*.yml"))]
+    """Read the suites `<boundary>_*.yml` of a folder. `{name}` in a query or in words becomes a variable's value.
+
+    A suite on a table `{source}__…` is read once for every SQL source (variable `sql_sources`) and entity that it fits.
+    """
+    return [suite for path in sorted(folder.glob(f"{boundary}_*.yml")) for suite in _read_suites(path, variables)]
 
 
-def _read_suite(path: Path, variables: dict[str, Any]) -> Suite:
+def _read_suites(path: Path, variables: dict[str, Any]) -> Iterable[Suite]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "{source}" not in content["table"]:
+        yield _suite(path.stem, content, variables)
+        return
+    for source, delivered in variables.get("sql_sources", {}).items():
+        for entity in delivered:
+            table = _fill(content["table"], {"source": source, "entity": entity})
+            if table == f"landing.{source}__{entity}":
+                one = content | {"table": table, "key": CANONICAL[entity].key}
+                name = f"{path.stem} ({source}, {entity})"
+                yield _suite(name, one, {**variables, "source": source, "entity": entity})
+
+
+def _suite(name: str, content: dict[str, Any], variables: dict[str, Any]) -> Suite:
     schema, table = content["table"].split(".")
+    key = tuple(content["key"])
     rules = tuple(
         rule
         for written in content["expectations"]
-        for rule in _expand(written, content.get("on_failure", ""), variables)
+        for rule in _expand(written, key, content.get("on_failure", ""), variables)
     )
-    return Suite(path.stem, schema, table, content["guards"], tuple(content["key"]), rules)
+    return Suite(name, schema, table, _fill(content["guards"], variables), key, rules)
 
 
-def _expand(written: dict[str, Any], on_failure: str, variables: dict[str, Any]) -> Iterable[Rule]:
-    """`columns: [a, b]` is a short way to write the same expectation for each column."""
-    for column in written.get("columns", [None]):
+def _expand(
+    written: dict[str, Any], key: tuple[str, ...], on_failure: str, variables: dict[str, Any]
+) -> Iterable[Rule]:
+    """`columns: [a, b]` is a short way to write the same expectation for each column, `columns: key` for the key's."""
+    columns = written.get("columns", [None])
+    for column in key if columns == "key" else columns:
         kwargs = dict(written.get("kwargs", {}))
         if column:
             kwargs["column"] = column

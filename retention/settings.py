@@ -1,11 +1,13 @@
 """The one typed settings object. Nothing else in the package reads the environment or a file of settings."""
 
+import os
 import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -17,9 +19,8 @@ from pydantic_settings import (
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOTENV = PROJECT_ROOT / ".env"
-# Sources with a connector of their own, under which their mapping file is known too. Every other mapping file in the
-# folder of sources describes an SQL database.
-CONNECTORS = ("bitrix24", "billing", "znuny", "files")
+# Sources with a connector of their own. Every other mapping file in the folder of sources describes an SQL database.
+CONNECTORS = ("bitrix24", "znuny", "files")
 DEFAULT_HOME = PROJECT_ROOT / "var"
 # Settings that dbt needs too, as vars of the same name: an override of either reaches both.
 SETTINGS_THAT_ARE_VARS = ("company_timezone", "znuny_timezone", "working_days", "opens_at", "closes_at")
@@ -35,6 +36,25 @@ class _Home(BaseSettings):
 
 def _home_from_environment() -> Path:
     return _Home(_env_file=DOTENV).home  # type: ignore[call-arg]
+
+
+class _SourceUrls(PydanticBaseSettingsSource):
+    """`RETENTION_<SOURCE>_URL` of any source: a mapping file may add one of any name, which no field can foresee."""
+
+    def __init__(self, settings_cls: type[BaseSettings], files: list[Path]) -> None:
+        super().__init__(settings_cls)
+        self._files = files
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # the base class asks for it, and __call__ does without
+
+    def __call__(self) -> dict[str, Any]:
+        values: dict[str, str | None] = {}
+        for file in self._files:
+            values |= dotenv_values(file)
+        values |= os.environ
+        found = {name: re.fullmatch(r"RETENTION_(\w+)_URL", name, re.IGNORECASE) for name in values}
+        return {f"{match.group(1).lower()}_url": values[name] for name, match in found.items() if match}
 
 
 class Settings(BaseSettings):
@@ -64,9 +84,11 @@ class Settings(BaseSettings):
     closes_at: str = Field("18:00", description="When a working day ends (24:00 = midnight).")
     keep_builds: int = Field(5, ge=1, description="Published builds that are kept for rollback.")
 
-    billing_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database or mysql://")
     znuny_url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/database or mysql://")
     znuny_timezone: str = Field("UTC", description="Zone of Znuny's naive timestamps (IANA name).")
+    urls: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Addresses of the SQL sources, by name: RETENTION_<SOURCE>_URL each."
+    )
     bitrix24_url: SecretStr | None = Field(None, description="Inbound webhook, https://host/rest/<user>/<code>/")
 
     superset_url: str | None = None
@@ -90,8 +112,9 @@ class Settings(BaseSettings):
         given = init_settings().get("home")
         home = _absolute(given if given is not None else _home_from_environment())
         # Later files of the list win: what was generated for this home beats the checkout's defaults.
-        files = DotEnvSettingsSource(settings_cls, env_file=[DOTENV, home / "retention.env"])
-        return init_settings, env_settings, files
+        paths = [DOTENV, home / "retention.env"]
+        files = DotEnvSettingsSource(settings_cls, env_file=paths)
+        return init_settings, env_settings, files, _SourceUrls(settings_cls, paths)
 
     @field_validator("sources", "notify", "working_days", mode="before")
     @classmethod
@@ -145,11 +168,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
+    def _addresses_of_sql_sources(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        addresses = [name for name in given if name.endswith("_url") and name not in cls.model_fields]
+        urls = {name.removesuffix("_url"): given[name] for name in addresses if given[name]}
+        rest = {name: value for name, value in given.items() if name not in addresses}
+        return rest | {"urls": urls | given.get("urls", {})}
+
+    @model_validator(mode="before")
+    @classmethod
     def _one_value_for_setting_and_var(cls, given: Any) -> Any:
         overrides = given.get("vars") if isinstance(given, dict) else None
         if not isinstance(overrides, dict):
             return given
         return given | {name: overrides[name] for name in SETTINGS_THAT_ARE_VARS if name in overrides}
+
+    @field_validator("sources")
+    @classmethod
+    def _plain_names(cls, value: list[str]) -> list[str]:
+        if odd := [name for name in value if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)]:
+            raise ValueError(f"{odd[0]!r} is no name for a source: use small letters, digits and single underscores")
+        return value
 
     @model_validator(mode="after")
     def _sources_are_known(self) -> Self:
@@ -173,8 +213,9 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys((*CONNECTORS, *described)))
 
     def url(self, source: str) -> SecretStr | None:
-        """The address of a source system, where it is configured."""
-        return getattr(self, f"{source}_url", None)
+        """The address of a source system, where it is configured: the setting `<source>_url`, of any name."""
+        found = getattr(self, f"{source}_url", None) or self.urls.get(source)
+        return found if found and found.get_secret_value() else None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,21 +1,18 @@
 {# Delivered rows of one canonical entity, from every enabled system, all values as text, empty text as NULL. #}
 {% macro delivered_rows(entity) %}
     {% set spec = canonical_entities()[entity] %}
-    {% set systems = [] %}
-    {% for system in var('sources') %}
-        {% if system == 'files' or entity in var('system_entities').get(system, []) %}
-            {% do systems.append(system) %}
-        {% endif %}
-    {% endfor %}
     {% set relations = {} %}
-    {% for system in systems %}
+    {% for system in var('sources') %}
         {% if system == 'files' %}
             {% do relations.update({system: source('landing', 'files__' ~ entity)}) %}
-        {% else %}
+        {% elif entity in var('sql_sources', {}).get(system, []) %}
+            {#- Sources of any name may come by a mapping file: dbt cannot know them beforehand. -#}
+            {% do relations.update({system: 'landing.' ~ system ~ '__' ~ entity}) %}
+        {% elif entity in var('system_entities').get(system, []) %}
             {% do relations.update({system: ref('stg_' ~ system ~ '__' ~ entity)}) %}
         {% endif %}
     {% endfor %}
-    {% for system in systems %}
+    {% for system in relations %}
     {% if not loop.first %}union all{% endif %}
     select
         '{{ system }}' as _source,

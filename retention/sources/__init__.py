@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from retention.settings import Settings
+from retention.settings import CONNECTORS, Settings
 from retention.sources.entity import Entity, SourceError
 
 __all__ = ["Entity", "Source", "SourceError", "dbt_vars", "entities", "open_source"]
@@ -18,8 +18,8 @@ Since = datetime | int | None
 class Source(Protocol):
     """An open connection to a source system.
 
-    Each module in this package has `entities(settings)` and `connect(settings)`, and may have `dbt_vars(settings)`:
-    what the staging models need to know of the system's configuration.
+    Each module of a system in this package has `entities(settings, source)` and `connect(settings, source)`, and may
+    have `dbt_vars(settings)`: what the staging models need to know of the system's configuration.
     """
 
     def stamp(self, moment: datetime) -> datetime:
@@ -58,12 +58,18 @@ class Source(Protocol):
 
 def entities(settings: Settings, source: str) -> Sequence[Entity]:
     """The tables that are read from a source. Needs no connection."""
-    return _module(source).entities(settings)
+    return _module(source).entities(settings, source)
 
 
 def dbt_vars(settings: Settings) -> dict[str, Any]:
     """The vars that the enabled sources hand to dbt, from their mapping files."""
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {
+        "sql_sources": {
+            source: [entity.name for entity in entities(settings, source)]
+            for source in settings.sources
+            if source not in CONNECTORS
+        }
+    }
     for source in settings.sources:
         given |= getattr(_module(source), "dbt_vars", lambda _: {})(settings)
     return given
@@ -75,10 +81,10 @@ def open_source(settings: Settings, source: str) -> Iterator[Source]:
 
     Raises SourceError when it is not configured or does not answer; no message ever holds a password or a token.
     """
-    with _module(source).connect(settings) as opened:
+    with _module(source).connect(settings, source) as opened:
         yield opened
 
 
 def _module(source: str):
     # Imported when needed: what only lists DAGs or builds the warehouse should not wait for client libraries.
-    return import_module(f"retention.sources.{source}")
+    return import_module(f"retention.sources.{source if source in CONNECTORS else 'sql'}")

@@ -278,12 +278,12 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def entities(settings: Settings) -> Sequence[Entity]:
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
     return ENTITIES
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Bitrix24Source]:
+def connect(settings: Settings, source: str) -> Iterator[Bitrix24Source]:
     """Open the portal behind the webhook address of the setting `bitrix24_url`."""
     if settings.bitrix24_url is None:
         raise SourceError(

@@ -2,6 +2,23 @@
 
 from dataclasses import dataclass
 
+_MONEY = {"price", "amount", "total"}
+_DAYS = {"valid_from", "valid_to", "active_from", "active_to"}
+_FLAGS = {"bonus_offered", "marketing_consent", "would_return"}
+
+
+def type_of(column: str) -> str:
+    """The type of a canonical column: text, timestamp, date, money, score, integer or boolean. Names tell it."""
+    if column.endswith("_at"):
+        return "timestamp"
+    if column.endswith("_on") or column in _DAYS:
+        return "date"
+    if column.startswith("is_") or column in _FLAGS:
+        return "boolean"
+    if column in _MONEY:
+        return "money"
+    return {"score": "score", "line_no": "integer"}.get(column, "text")
+
 
 @dataclass(frozen=True)
 class CanonicalEntity:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -128,12 +128,16 @@ class DatabaseSource:
         """Rows of a query in the database's own SQL."""
         return self.run(label, f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})").fetchall()
 
-    def run(self, label: str, query: str) -> duckdb.DuckDBPyConnection:
-        """Run a query of DuckDB. Raises SourceError that begins with `label` and holds no secret."""
+    def run(self, label: str, query: str, written: str = "") -> duckdb.DuckDBPyConnection:
+        """Run a query of DuckDB. Raises SourceError that begins with `label` and holds no secret.
+
+        `written`: the part of it that a person wrote and need not read again in the message.
+        """
         try:
             return self.connection.execute(query)
         except duckdb.Error as error:
-            raise SourceError(f"{label}: {scrub(str(error), self._secret)}") from None
+            said = str(error).replace(written, "…") if written else str(error)
+            raise SourceError(f"{label}: {scrub(said, self._secret)}") from None
 
 
 # What an account could change: (what, on what). Reading needs none of it.
@@ -179,8 +183,13 @@ def cursor_literal(value: datetime | int) -> str:
     return f"{literal(value.isoformat())}::{'timestamptz' if value.tzinfo else 'timestamp'}"
 
 
+Opened = TypeVar("Opened", bound=DatabaseSource)
+
+
 @contextmanager
-def connect_database(settings: Settings, source: str, zone: ZoneInfo | None = None) -> Iterator[DatabaseSource]:
+def connect_database(
+    settings: Settings, source: str, zone: ZoneInfo | None = None, kind_of_source: type[Opened] = DatabaseSource
+) -> Iterator[Opened]:
     """Attach the database of `source` read-only: the address in the setting `<source>_url`.
 
     `zone` is that of its naive timestamps, where it has such. Raises SourceError.
@@ -209,7 +218,7 @@ def connect_database(settings: Settings, source: str, zone: ZoneInfo | None = No
                 f"{source}: the database at {where} does not answer: {scrub(str(error), secret)} "
                 f"Check that it runs and that {variable} is right."
             ) from None
-        yield DatabaseSource(connection, kind, "public" if kind == "postgres" else database, secret, zone)
+        yield kind_of_source(connection, kind, "public" if kind == "postgres" else database, secret, zone)
     finally:
         connection.close()
 

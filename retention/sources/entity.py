@@ -34,5 +34,10 @@ class Entity:
     definition: str = ""
 
     @property
+    def described_in(self) -> str:
+        """Where a person changes what is read of this table, for messages."""
+        return f"retention/sources/{self.source}.py and the models in dbt_project/models/staging/{self.source}/"
+
+    @property
     def label(self) -> str:
         return f"{self.source}.{self.origin or self.name}"

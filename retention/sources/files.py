@@ -159,12 +159,12 @@ class FilesSource:
         return [name.strip() for name in header]
 
 
-def entities(settings: Settings) -> Sequence[Entity]:
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
     return ENTITIES
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[FilesSource]:
+def connect(settings: Settings, source: str) -> Iterator[FilesSource]:
     """Open the folder of the setting `files_dir`."""
     folder = settings.files_dir
     if folder is None:

@@ -115,11 +115,11 @@ _ENTITIES = (
 )
 
 
-def entities(settings: Settings) -> Sequence[Entity]:
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
     return _ENTITIES
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[DatabaseSource]:
-    with connect_database(settings, "znuny", ZoneInfo(settings.znuny_timezone)) as source:
-        yield source
+def connect(settings: Settings, source: str) -> Iterator[DatabaseSource]:
+    with connect_database(settings, source, ZoneInfo(settings.znuny_timezone)) as opened:
+        yield opened

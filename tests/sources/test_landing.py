@@ -127,7 +127,7 @@ def test_every_table_of_every_source_exists_also_when_nothing_landed(settings_fo
     settings = settings_for(sources=["files"])
     with duckdb.connect() as connection:
         landing.create_landing_views(connection, settings)
-        for source in ("files", "billing", "znuny", "bitrix24"):
+        for source in ("files", "znuny", "bitrix24"):
             for entity in entities(settings, source):
                 relation = connection.execute(f"select * from landing.{source}__{entity.name}")
                 names = [column[0] for column in relation.description]

@@ -49,7 +49,7 @@ def test_an_override_of_the_zone_reaches_extraction_too(tmp_path: Path) -> None:
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="otrs; known: bitrix24, billing, znuny, files"):
+    with pytest.raises(ValidationError, match="otrs; known: bitrix24, znuny, files, billing"):
         load_settings(tmp_path, sources=["otrs"])
 
 

@@ -1,0 +1,297 @@
+"""Any SQL database, by a mapping of queries to canonical entities: `sources/<source>.yml`.
+
+The queries are in the database's own SQL and run there: joins, casts and the condition on the cursor are its work. What
+they give are the columns of the contract, so that no staging model is needed. The mapping is checked as a whole before
+anything is read; every mistake is told with its file and line.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from retention.duck import literal, quote
+from retention.settings import Settings
+from retention.sources.contract import CANONICAL, type_of
+from retention.sources.database import DATABASE, DatabaseSource, connect_database
+from retention.sources.entity import Entity, SourceError
+from retention.sources.mapping import Mapping, MappingFile, Place
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+INSTANTS = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE"}
+NUMBERS = INTEGERS | {"DECIMAL"}
+# Type of a canonical column -> the types that its query may give. Text is only good for text: a database that keeps
+# money or days as text must cast them in the query, where a bad value shows at once.
+READABLE = {
+    "timestamp": INSTANTS,
+    "date": INSTANTS,
+    "money": NUMBERS,
+    "score": NUMBERS,
+    "integer": NUMBERS,
+    "boolean": INTEGERS | {"BOOLEAN"},
+}
+CURSORS = INTEGERS | INSTANTS
+
+
+def _overlap(value: Any) -> Any:
+    """`90m`, `1h`, `2d` as a time span; a whole number stays one."""
+    found = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
+    if found:
+        return timedelta(**{UNITS[found.group(2)]: int(found.group(1))})
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("write a time span such as 30m, 1h or 2d; for a cursor that is a number, a whole number")
+
+
+class Query(Mapping):
+    """How the rows of one canonical entity are read."""
+
+    query: str = Field(min_length=1)
+    cursor: str | None = None
+    overlap: Annotated[timedelta | int, BeforeValidator(_overlap)] = timedelta(hours=1)
+
+
+class SqlMapping(Mapping):
+    """A mapping file: which entities a database delivers, and the zone of its timestamps that have none."""
+
+    timezone: str | None = None
+    entities: dict[str, Query] = Field(min_length=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
+        return value
+
+
+@dataclass(frozen=True)
+class MappedEntity(Entity):
+    """A canonical entity as a query of the source gives it."""
+
+    query: str = ""
+    place: str = ""
+
+    @property
+    def described_in(self) -> str:
+        return self.place
+
+
+@cache
+def _read(path: Path, modified_ns: int) -> tuple[MappingFile, SqlMapping]:
+    file = MappingFile(path)
+    mapping = file.read(SqlMapping)
+    unknown = [name for name in mapping.entities if name not in CANONICAL]
+    if unknown:
+        known = ", ".join(CANONICAL)
+        raise file.error((("entities", name), f"there is no such entity. Known are: {known}") for name in unknown)
+    return file, mapping
+
+
+def read_mapping(settings: Settings, source: str) -> tuple[MappingFile, SqlMapping]:
+    """The mapping of a source and the file it stands in. Raises SourceError with every mistake in it."""
+    path = settings.sources_dir / f"{source}.yml"
+    if not path.is_file():
+        raise SourceError(
+            f"{source}: its mapping file {path} is missing. sources/examples has some to begin with; "
+            f"or take {source} out of RETENTION_SOURCES."
+        )
+    return _read(path, path.stat().st_mtime_ns)
+
+
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
+    """The canonical entities that the mapping of a source names, in its order."""
+    file, mapping = read_mapping(settings, source)
+    return tuple(
+        MappedEntity(
+            source=source,
+            name=name,
+            columns=_columns(name, query),
+            key=CANONICAL[name].key,
+            cursor=query.cursor,
+            overlap=query.overlap if query.cursor else None,
+            required=frozenset(CANONICAL[name].required) | ({query.cursor} if query.cursor else set()),
+            place=f"{file.path}:{file.line('entities', name)}",
+            definition=f"{query.query}\n{query.cursor}\n{mapping.timezone}",
+            query=query.query.strip().rstrip(";"),
+        )
+        for name, query in mapping.entities.items()
+    )
+
+
+def _columns(name: str, query: Query) -> dict[str, str]:
+    columns = dict.fromkeys(CANONICAL[name].columns, "VARCHAR")
+    return columns | ({query.cursor: "VARCHAR"} if query.cursor else {})
+
+
+class SqlSource(DatabaseSource):
+    """A database read by its mapping. See `retention.sources.Source` for the methods."""
+
+    def stamp(self, moment: datetime) -> datetime:
+        # Timestamps without a zone are given one where they are read.
+        return moment
+
+    def check_mapping(self, settings: Settings, source: str) -> None:
+        """Let the database look at every query. Raises SourceError with every mistake, each with its line."""
+        file, mapping = read_mapping(settings, source)
+        problems: list[tuple[Place, str]] = []
+        for entity in entities(settings, source):
+            assert isinstance(entity, MappedEntity)
+            place = ("entities", entity.name, "query")
+            try:
+                offered = self.schema(entity)
+            except SourceError as error:
+                problems.append((place, str(error).removeprefix(f"{entity.label}: ")))
+                continue
+            problems += [(place, text) for text in _wrong_columns(entity, offered)]
+            problems += [
+                (("entities", entity.name, part), text)
+                for part, text in _wrong_cursor(mapping.entities[entity.name], offered)
+            ]
+        if problems:
+            raise file.error(problems)
+
+    def schema(self, entity: Entity) -> dict[str, str]:
+        assert isinstance(entity, MappedEntity)
+        native = self._native_query(f"select * from ({entity.query}) as q")
+        described = self.run(entity.label, f"describe {native}", entity.query)
+        return {row[0]: row[1] for row in described.fetchall()}
+
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        assert isinstance(entity, MappedEntity)
+        columns = self._select(entity, entity.columns)
+        limited = self._native_query(f"select * from ({entity.query}) as q limit {rows}")
+        answer = self.run(entity.label, f"select {columns} from ({limited})")
+        names = [column[0] for column in answer.description or []]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def extract(
+        self,
+        entity: Entity,
+        since: datetime | int | None,
+        target: Path,
+        on_rows: Callable[[int], None],
+        until: datetime | int | None = None,
+    ) -> None:
+        assert isinstance(entity, MappedEntity)
+        self._copy_query(entity, list(entity.columns), since, until, target)
+
+    def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
+        assert isinstance(entity, MappedEntity)
+        names = dict.fromkeys([*entity.key, *([entity.cursor] if entity.cursor else [])])
+        self._copy_query(entity, list(names), None, None, target)
+
+    def _copy_query(
+        self,
+        entity: MappedEntity,
+        names: list[str],
+        since: datetime | int | None,
+        until: datetime | int | None,
+        target: Path,
+    ) -> None:
+        is_instant = bool(entity.cursor) and self.schema(entity)[entity.cursor] == "TIMESTAMP WITH TIME ZONE"
+        bounds = [
+            f"{self._name(entity.cursor or '')} {sign} {self._value(value, is_instant)}"
+            for sign, value in ((">=", since), ("<", until))
+            if value is not None
+        ]
+        where = f" where {' and '.join(bounds)}" if bounds else ""
+        native = self._native_query(f"select * from ({entity.query}) as q{where}")
+        self.run(
+            entity.label,
+            f"copy (select {self._select(entity, names)} from ({native})) "
+            f"to {literal(target)} (format parquet, compression zstd)",
+        )
+        if entity.cursor:
+            self._refuse_empty_cursors(entity, target)
+
+    def _refuse_empty_cursors(self, entity: MappedEntity, target: Path) -> None:
+        key = ", ".join(f"coalesce({quote(name)}::varchar, '')" for name in entity.key)
+        row = self.run(
+            entity.label,
+            f"select count(*), list(concat_ws('/', {key}))[1:5] from read_parquet({literal(target)}) "
+            f"where {quote(entity.cursor or '')} is null",
+        ).fetchone()
+        if row and row[0]:
+            raise SourceError(
+                f"{entity.label}: the cursor {entity.cursor} is empty in {row[0]:,} rows, such as {', '.join(row[1])}: "
+                f"their changes would never be seen. Give a column that is always filled, or leave the cursor out."
+            )
+
+    def _select(self, entity: MappedEntity, names: Sequence[str]) -> str:
+        """The columns of the contract that the query gives, each in the form in which it lands."""
+        offered = self.schema(entity)
+        return ", ".join(f"{self._landed(name, offered[name])} as {quote(name)}" for name in names if name in offered)
+
+    def _landed(self, name: str, kind: str) -> str:
+        if kind == "TIMESTAMP":
+            return f"timezone({literal(self._zone.key)}, {quote(name)})"
+        return quote(name)
+
+    def _native_query(self, query: str) -> str:
+        return f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})"
+
+    def _name(self, name: str) -> str:
+        return f"`{name}`" if self.kind == "mysql" else quote(name)
+
+    def _value(self, value: datetime | int, is_instant: bool) -> str:
+        """A cursor in the database's own SQL: `is_instant` when its column has a zone of its own."""
+        if isinstance(value, int):
+            return str(value)
+        if is_instant:
+            return f"{literal(value.isoformat())}::timestamptz"
+        wall = value.astimezone(self._zone).replace(tzinfo=None) if value.tzinfo else value
+        return literal(wall.isoformat(" "))
+
+
+def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[str]:
+    contract = CANONICAL[entity.name]
+    for name in contract.required:
+        if name not in offered:
+            yield f"the required column {name} is missing; the query gives: {', '.join(offered)}"
+    for name in contract.columns:
+        kind = type_of(name)
+        readable = READABLE.get(kind)
+        given = offered.get(name, "").partition("(")[0]
+        if given and readable and given not in readable:
+            yield (
+                f"the column {name} is {offered[name]} and must be a {kind} ({', '.join(sorted(readable))}): "
+                f"cast it in the query"
+            )
+
+
+def _wrong_cursor(query: Query, offered: dict[str, str]) -> Iterator[tuple[str, str]]:
+    if query.cursor is None:
+        return
+    kind = offered.get(query.cursor)
+    if kind is None:
+        yield "cursor", f"the query gives no column {query.cursor}; it gives: {', '.join(offered)}"
+    elif kind.partition("(")[0] not in CURSORS:
+        yield (
+            "cursor",
+            f"{query.cursor} is {kind}, which does not grow with time: a cursor is a time, a day or a whole number",
+        )
+    elif (kind in INTEGERS) != isinstance(query.overlap, int):
+        yield (
+            "overlap",
+            f"the cursor {query.cursor} is {kind}: its overlap is "
+            + ("a whole number, such as 1000" if kind in INTEGERS else "a time span, such as 1h"),
+        )
+
+
+@contextmanager
+def connect(settings: Settings, source: str) -> Iterator[SqlSource]:
+    """Attach the database of `source`, and have it look at the queries of its mapping."""
+    _, mapping = read_mapping(settings, source)
+    zone = ZoneInfo(mapping.timezone or settings.company_timezone)
+    with connect_database(settings, source, zone, SqlSource) as opened:
+        opened.check_mapping(settings, source)
+        yield opened
