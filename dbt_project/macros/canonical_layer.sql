@@ -51,6 +51,63 @@
 
 
 {#
+    The rules that rows of an entity can break, in the order in which they are judged: a list of {condition, column, rule}.
+    Conditions speak of the columns of judged_rows: `x` as read, `_text_x` as delivered.
+#}
+{% macro broken_rules(entity) %}
+    {% set spec = canonical_entities()[entity] %}
+    {% set columns = spec['columns'] + [['updated_at', 'timestamp', false]] %}
+    {% set rules = [] %}
+    {% for column in columns if column[2] %}
+        {% do rules.append({'column': column[0], 'rule': 'missing_' ~ column[0], 'condition': '_text_' ~ column[0] ~ ' is null'}) %}
+    {% endfor %}
+    {% for column in columns if column[1] not in ('text', 'currency', 'reason') %}
+        {% do rules.append({
+            'column': column[0],
+            'rule': 'unreadable_value',
+            'condition': '_text_' ~ column[0] ~ ' is not null and ' ~ column[0] ~ ' is null',
+        }) %}
+    {% endfor %}
+    {% for column in columns if column[1] in ('timestamp', 'date') %}
+        {% set day = local_date(column[0]) if column[1] == 'timestamp' else column[0] %}
+        {% do rules.append({
+            'column': column[0],
+            'rule': 'date_out_of_range',
+            'condition': day ~ " not between date '1990-01-01' and date '2100-12-31'",
+        }) %}
+    {% endfor %}
+    {% for column in columns if column[1] == 'score' %}
+        {% do rules.append({'column': column[0], 'rule': 'score_out_of_range', 'condition': column[0] ~ ' not between 1 and 5'}) %}
+    {% endfor %}
+    {% for column in spec.get('not_negative', []) %}
+        {% do rules.append({'column': column, 'rule': 'negative_price', 'condition': column ~ ' < 0'}) %}
+    {% endfor %}
+    {% for column in columns %}
+        {% if column[0] in spec.get('codes', {}) %}
+            {% set condition = column[0] ~ " not in ('" ~ spec['codes'][column[0]] | join("', '") ~ "')" %}
+        {% elif column[1] == 'currency' %}
+            {% set condition = column[0] ~ " <> '" ~ var('company_currency') | upper ~ "' and " ~ column[0]
+                ~ ' not in (select upper(rates.currency) from ' ~ ref('exchange_rates') ~ ' as rates)' %}
+        {% elif column[1] == 'reason' %}
+            {% set condition = column[0] ~ ' not in (select reasons.reason_code from ' ~ ref('reason_codes') ~ ' as reasons)' %}
+        {% else %}
+            {% set condition = none %}
+        {% endif %}
+        {% if condition %}{% do rules.append({'column': column[0], 'rule': 'unknown_code', 'condition': condition}) %}{% endif %}
+    {% endfor %}
+    {% for interval in spec.get('intervals', []) %}
+        {% set sign = '<' if interval[2] == 'end_may_equal_start' else '<=' %}
+        {% do rules.append({
+            'column': interval[1],
+            'rule': 'reversed_interval',
+            'condition': interval[1] ~ ' ' ~ sign ~ ' ' ~ interval[0],
+        }) %}
+    {% endfor %}
+    {% do return(rules) %}
+{% endmacro %}
+
+
+{#
     Every delivered row of an entity, typed, with the first rule that it breaks in `_rule` (NULL = valid) and the row as delivered in
     `_row_json`. `_version` orders the valid versions of a key, 1 = the one that stands: greatest updated_at, then the latest load, then
     the last row. Validity is judged first, so an invalid newer version leaves the last valid one standing.
@@ -63,6 +120,20 @@ with delivered as (
     {{ delivered_rows(entity) }}
 ),
 
+-- A spreadsheet writes days and numbers in the way of its country; every other source writes them as the contract does.
+spelled as (
+    select
+        *,
+        {% for column in columns %}
+        {% if 'files' in var('sources') %}
+        case when _source = 'files' then {{ from_spreadsheet(column[0], column[1]) }} else {{ column[0] }} end
+        {%- else %}
+        {{ column[0] }}
+        {%- endif %} as _spelled_{{ column[0] }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from delivered
+),
+
 typed as (
     select
         _source,
@@ -70,49 +141,18 @@ typed as (
         _row_number,
         {% for column in columns %}
         {{ column[0] }} as _text_{{ column[0] }},
-        {{ read_as(column[0], column[1]) }} as {{ column[0] }},
+        {{ read_as('_spelled_' ~ column[0], column[1]) }} as {{ column[0] }},
         {% endfor %}
         {{ row_as_json(columns | map(attribute=0) | list) }} as _row_json
-    from delivered
+    from spelled
 ),
 
 judged as (
     select
         *,
         case
-            {% for column in columns if column[2] %}
-            when _text_{{ column[0] }} is null then 'missing_{{ column[0] }}'
-            {% endfor %}
-            {% for column in columns if column[1] not in ('text', 'currency', 'reason') %}
-            when _text_{{ column[0] }} is not null and {{ column[0] }} is null then 'unreadable_value'
-            {% endfor %}
-            {% for column in columns if column[1] in ('timestamp', 'date') %}
-            {% set day = local_date(column[0]) if column[1] == 'timestamp' else column[0] %}
-            when {{ day }} not between date '1990-01-01' and date '2100-12-31' then 'date_out_of_range'
-            {% endfor %}
-            {% for column in columns if column[1] == 'score' %}
-            when {{ column[0] }} not between 1 and 5 then 'score_out_of_range'
-            {% endfor %}
-            {% for column in spec.get('not_negative', []) %}
-            when {{ column }} < 0 then 'negative_price'
-            {% endfor %}
-            {% for column in columns %}
-            {% if column[0] in spec.get('codes', {}) %}
-            when {{ column[0] }} not in ('{{ spec['codes'][column[0]] | join("', '") }}') then 'unknown_code'
-            {% elif column[1] == 'currency' %}
-            when
-                {{ column[0] }} <> '{{ var("company_currency") | upper }}'
-                and {{ column[0] }} not in (select upper(rates.currency) from {{ ref('exchange_rates') }} as rates)
-                then 'unknown_code'
-            {% elif column[1] == 'reason' %}
-            when
-                {{ column[0] }} not in (select reasons.reason_code from {{ ref('reason_codes') }} as reasons)
-                then 'unknown_code'
-            {% endif %}
-            {% endfor %}
-            {% for interval in spec.get('intervals', []) %}
-            when {{ interval[1] }} {{ '<' if interval[2] == 'end_may_equal_start' else '<=' }} {{ interval[0] }}
-                then 'reversed_interval'
+            {% for broken in broken_rules(entity) %}
+            when {{ broken['condition'] }} then '{{ broken['rule'] }}'
             {% endfor %}
         end as _rule
     from typed
@@ -151,7 +191,7 @@ where _rule is null and _version = 1
 {% endmacro %}
 
 
-{# The rows that broke a rule and were not delivered anew since. #}
+{# The rows that broke a rule and were not delivered anew since, with all that is wrong in `faults`: texts `column rule`. #}
 {% macro quarantined_rows(entity) %}
     {% set spec = canonical_entities()[entity] %}
 select
@@ -160,6 +200,7 @@ select
     judged._load_id as load_id,
     judged._row_number as row_number,
     {{ row_key(spec['key']) }} as row_key,
+    {{ texts_that_hold(broken_rules(entity)) }} as faults,
     judged._row_json as row_json
 from {{ ref('stg_judged__' ~ entity) }} as judged
 where judged._rule is not null and {{ is_present('judged', entity) }}

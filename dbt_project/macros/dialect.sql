@@ -62,6 +62,41 @@
 {%- endmacro %}
 
 
+{#
+    A value as a spreadsheet of many countries writes it, in the spelling of the contract: `31.12.2024 18:30` is `2024-12-31 18:30`,
+    `1 234,50` is `1234.50`. What could be read in two ways (`1,234.50`) is left as it is, and so is text.
+#}
+{% macro from_spreadsheet(text, type) -%}
+    {%- if type in ('timestamp', 'date') -%}
+    case
+        when regexp_full_match({{ text }}, '[0-9]{2}[.][0-9]{2}[.][0-9]{4}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?')
+            then concat(substr({{ text }}, 7, 4), '-', substr({{ text }}, 4, 2), '-', substr({{ text }}, 1, 2), substr({{ text }}, 11))
+        else {{ text }}
+    end
+    {%- elif type in ('money', 'score', 'integer') -%}
+    case
+        when regexp_full_match({{ text }}, '[+-]?([0-9]+|[0-9]{1,3}([ \x{00a0}\x{202f}][0-9]{3})+)(,[0-9]+)?')
+            then replace(regexp_replace({{ text }}, '[ \x{00a0}\x{202f}]', '', 'g'), ',', '.')
+        else {{ text }}
+    end
+    {%- else -%} {{ text }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Of a list of {condition, column, rule}, those that hold, as an array of texts `column rule`. #}
+{% macro texts_that_hold(rules) -%}
+    list_filter(
+        [
+            {% for broken in rules %}
+            case when {{ broken['condition'] }} then '{{ broken['column'] }} {{ broken['rule'] }}' end{{ ',' if not loop.last }}
+            {% endfor %}
+        ],
+        lambda fault: fault is not null
+    )
+{%- endmacro %}
+
+
 {# Columns of text as one JSON object. #}
 {% macro row_as_json(columns) -%}
     cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar)

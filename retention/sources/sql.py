@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from retention.duck import literal, quote
 from retention.settings import Settings
-from retention.sources.contract import CANONICAL, type_of
+from retention.sources.contract import CANONICAL
 from retention.sources.database import DATABASE, DatabaseSource, connect_database
 from retention.sources.entity import Entity, SourceError
 from retention.sources.mapping import Mapping, MappingFile, Place
@@ -257,8 +257,7 @@ def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[st
     for name in contract.required:
         if name not in offered:
             yield f"the required column {name} is missing; the query gives: {', '.join(offered)}"
-    for name in contract.columns:
-        kind = type_of(name)
+    for name, kind in contract.types.items():
         readable = READABLE.get(kind)
         given = offered.get(name, "").partition("(")[0]
         if given and readable and given not in readable:

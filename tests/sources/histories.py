@@ -1,0 +1,93 @@
+"""What the tests of random histories share: interrupting a load at a chosen point, and reading what stands after it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, settings
+
+from retention import landing
+from retention.extract import extract_source, reconcile_source
+from retention.settings import Settings
+from retention.sources import Entity
+
+# Where a load may be cut off: reading the difference, before the manifest, before anything is flushed, before the
+# rename, between rows and tombstones.
+POINTS = ("_copy_changed", "_finish", "_fsync", "sha256", "write_tombstones", "write_load")
+
+# Examples are few and long: each is a life of a system, and every step in it talks to a real one.
+bounded = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+)
+
+
+class Interrupted(RuntimeError):
+    """The load was cut off here."""
+
+
+@contextmanager
+def cut(point: str, times: int) -> Iterator[None]:
+    """Raise at the call number `times` of a function of the landing zone."""
+    real = getattr(landing, point)
+    calls = 0
+
+    def wrapped(*arguments, **named):
+        nonlocal calls
+        calls += 1
+        if calls == times:
+            raise Interrupted(point)
+        return real(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing, point, wrapped)
+        yield
+
+
+def load(settings: Settings, source: str, *, whole: bool = False, cut_at: tuple[str, int] | None = None) -> None:
+    """One extraction (`whole`: one reconciliation), cut off where told; both may find nothing to be cut off at."""
+    work = reconcile_source if whole else extract_source
+    if cut_at is None:
+        work(settings, source)
+        return
+    with cut(*cut_at), suppress(Interrupted):
+        work(settings, source)
+
+
+def killed_load(settings: Settings, source: str, point: str, times: int) -> bool:
+    """An extraction in a process of its own that is ended by kill -9 at a point; returns whether it came to it."""
+    child = os.fork()
+    if child == 0:
+        real = getattr(landing, point)
+        calls = 0
+
+        def wrapped(*arguments, **named):
+            nonlocal calls
+            calls += 1
+            if calls == times:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **named)
+
+        setattr(landing, point, wrapped)
+        try:
+            extract_source(settings, source)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def present(settings: Settings, entity: Entity, columns: str) -> list[tuple]:
+    """The rows that stand after all loads: per key the last that landed, without what was deleted."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        query = f"select {columns} from ({landing.present_sql(settings, entity)}) order by all"
+        return connection.execute(query).fetchall()
+
+
+def leftovers(home: Path) -> list[Path]:
+    """Temporary folders in the landing zone: none may be seen as a load, and the next load sweeps them."""
+    return list((home / "landing").glob(f"*/*/{landing.TEMPORARY}*"))
