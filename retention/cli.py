@@ -5,7 +5,6 @@ import json
 import logging
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
@@ -15,9 +14,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import ValidationError
 
-from retention import build, business_calendar, landing, pipeline, publish
+from retention import build, business_calendar, files_check, landing, pipeline, publish, template
 from retention.doctor import examine
-from retention.duck import connect, quote
+from retention.duck import connect
 from retention.extract import Reread
 from retention.findings import show
 from retention.settings import Settings, load_settings
@@ -288,29 +287,44 @@ def status(home: Home = None, debug: Debug = False) -> None:
 @app.command()
 @_command
 def check(
-    files: Files = None, home: Home = None, sets: Sets = None, source: Sources = None, debug: Debug = False
+    files: Files = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="With --files: write every fault into this CSV file.")
+    ] = None,
+    home: Home = None,
+    sets: Sets = None,
+    source: Sources = None,
+    debug: Debug = False,
 ) -> None:
     """Try the source systems, or a folder of files: says what they are like and what is wrong; lands nothing."""
-    if files is None:
-        settings = settings_of(home, sets=sets, sources=source)
-        found = (finding for name in settings.sources for finding in check_source(settings, name))
-        if not show(found, "Source systems"):
-            raise typer.Exit(1)
-        return
-    with tempfile.TemporaryDirectory(prefix="retention-check-") as home:
-        settings = settings_of(Path(home), files=files, sets=sets, sources=["files"])
-        build.effective_vars(settings)
-        build.seed_files(settings)
-        pipeline.extract(settings, ["files"], lambda text: None)
-        build.prepare(settings)
-        build.run_dbt(settings, "check")
-        problems = _quarantined(settings)
-    if not problems:
-        typer.echo(f"{files}: every row is valid.")
-        return
-    for problem in problems:
-        typer.echo(problem)
-    raise typer.Exit(1)
+    if files is not None:
+        settings = settings_of(home, files=files, sets=sets, sources=["files"])
+        faults = files_check.find_faults(settings)
+        if output is not None:
+            files_check.write(faults, output)
+        if not faults:
+            typer.echo(f"{files}: every row is valid.")
+            return
+        files_check.show(faults, files)
+        raise typer.Exit(1)
+    settings = settings_of(home, sets=sets, sources=source)
+    found = (finding for name in settings.sources for finding in check_source(settings, name))
+    if not show(found, "Source systems"):
+        raise typer.Exit(1)
+
+
+@app.command("template")
+@_command
+def template_command(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the files into; it may not exist yet.")],
+    debug: Debug = False,
+) -> None:
+    """Write empty canonical files, with a line of comment per column, to be filled in."""
+    written = template.write(folder)
+    typer.echo(
+        f"{folder}: {len(written)} files. Fill in clients.csv and contracts.csv or prepaid_events.csv, delete what you "
+        f"do not have, then: retention check --files {folder}"
+    )
 
 
 @app.command()
@@ -344,22 +358,6 @@ def calendar(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(business_calendar.as_csv(rows), encoding="utf-8")
     typer.echo(f"{path}: {len(rows)} days. Check them: the package does not know short days and late decrees.")
-
-
-def _quarantined(settings: Settings) -> list[str]:
-    """One line per entity and rule that rows of the private build break."""
-    with connect(settings.extensions, settings.build_file, read_only=True) as connection:
-        tables = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'quarantine' order by 1"
-        ).fetchall()
-        lines = []
-        for (entity,) in tables:
-            rows = connection.execute(
-                "select rule, count(*), list(row_key order by row_key)[1:5] "
-                f"from quarantine.{quote(entity)} group by 1 order by 1"
-            ).fetchall()
-            lines += [f"{entity}: {rule}: {count} rows, for example {', '.join(keys)}" for rule, count, keys in rows]
-    return lines
 
 
 def _report(settings: Settings, result: pipeline.Result) -> None:

@@ -1,16 +1,18 @@
 """A folder of canonical CSV or Parquet files, one per entity of the contract.
 
 The folder is the whole truth each time: a changed file is landed whole, keys that are no longer in it get tombstones,
-and so does everything of a file that was taken away. Values land as text, in the order of the file.
+and so does everything of a file that was taken away. Values land as text, as they are written; what a spreadsheet's
+`31.12.2024` and `1 234,50` mean is read by dbt.
 """
 
 import csv
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -22,6 +24,11 @@ from retention.sources.entity import Entity, SourceError
 
 log = logging.getLogger(__name__)
 
+SUFFIXES = (".csv", ".parquet")
+COMMENT = "#"
+# Lines of a file that are named in a message; the rest is counted.
+NAMED_LINES = 5
+
 ENTITIES = tuple(
     Entity(
         source="files",
@@ -32,6 +39,29 @@ ENTITIES = tuple(
     )
     for entity in CANONICAL.values()
 )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file. `row` as a spreadsheet counts them; `text` says it with what to do."""
+
+    file: str
+    rule: str
+    text: str
+    row: int | None = None
+    column: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV file is written: lines of comment before the header, what separates values, and the header."""
+
+    comments: int
+    delimiter: str
+    columns: list[str]
 
 
 class FilesSource:
@@ -51,52 +81,121 @@ class FilesSource:
         return ""
 
     def path(self, entity: Entity) -> Path | None:
-        """The file of an entity; None when there is none. Raises SourceError when there are two."""
-        found = [path for suffix in (".csv", ".parquet") if (path := self._folder / f"{entity.name}{suffix}").is_file()]
-        if len(found) > 1:
-            raise SourceError(f"{self._folder}: both {found[0].name} and {found[1].name} are there; keep one of them")
-        return found[0] if found else None
+        """The file of an entity; None when there is none."""
+        found = (self._folder / f"{entity.name}{suffix}" for suffix in SUFFIXES)
+        return next((path for path in found if path.is_file()), None)
 
     def check(self) -> None:
-        """Look at every file before anything is landed, so that a broken folder lands nothing.
+        """Look at every file's head before anything is landed, so that a broken folder lands nothing.
 
-        Raises SourceError naming file, entity and column.
+        Raises SourceError with all that is wrong: file, entity and column.
+        """
+        if problems := list(self.problems()):
+            raise SourceError("\n".join(f"{self._folder}/{problem}" for problem in problems))
+
+    def problems(self, *, rows: bool = False) -> Iterator[Problem]:
+        """Everything that keeps a file, or the folder, from being read; with `rows` its rows are counted through too.
+
+        What is merely odd is logged.
         """
         paths = {entity.name: self.path(entity) for entity in ENTITIES}
         if paths["clients"] is None:
-            raise SourceError(
-                f"{self._folder}: the entity clients is missing. Put clients.csv (or clients.parquet) there, with the "
-                f"columns {', '.join(CANONICAL['clients'].required)}."
+            yield Problem(
+                "clients.csv",
+                "missing_file",
+                "the entity clients is missing. Put clients.csv (or clients.parquet) there, with the columns "
+                f"{', '.join(CANONICAL['clients'].required)}.",
             )
         if paths["contracts"] is None and paths["prepaid_events"] is None:
-            raise SourceError(
-                f"{self._folder}: neither contracts nor prepaid_events is there. Put contracts.csv or "
-                f"prepaid_events.csv (or both) there: without one of them nobody is known to be a paying client."
+            yield Problem(
+                "contracts.csv",
+                "missing_file",
+                "neither contracts nor prepaid_events is there. Put contracts.csv or prepaid_events.csv (or both) "
+                "there: without one of them nobody is known to be a paying client.",
             )
         for entity in ENTITIES:
             if (path := paths[entity.name]) is None:
                 continue
-            columns = self._columns(path)
-            doubled = sorted({name for name in columns if columns.count(name) > 1 and name in entity.columns})
-            if doubled:
-                raise SourceError(f"{path}: entity {entity.name}: the column {', '.join(doubled)} is there twice")
-            missing = [name for name in entity.columns if name in entity.required and name not in columns]
-            if missing:
-                hint = "; is the file separated by commas, and its first line a header?" if len(columns) == 1 else ""
-                raise SourceError(
-                    f"{path}: entity {entity.name}: the required column {', '.join(missing)} is missing. "
-                    f"The header has: {', '.join(columns)}{hint}"
+            if path.suffix == ".csv" and path.with_suffix(".parquet").is_file():
+                yield Problem(
+                    path.name,
+                    "doubled_file",
+                    f"both {path.name} and {entity.name}.parquet are there; keep one of them",
                 )
-            if extra := [name for name in columns if name not in entity.columns]:
-                log.warning("%s: entity %s: extra columns ignored: %s", path, entity.name, ", ".join(extra))
-        known = {f"{entity.name}{suffix}" for entity in ENTITIES for suffix in (".csv", ".parquet")}
+            yield from self._problems_of(entity, path, rows)
+        if rows:
+            yield from self._empty(paths)
+        known = {f"{entity.name}{suffix}" for entity in ENTITIES for suffix in SUFFIXES}
         for path in sorted(self._folder.iterdir()):
-            if path.suffix in (".csv", ".parquet") and path.name not in known:
+            if path.suffix in SUFFIXES and path.name not in known:
                 log.warning("%s is not an entity of the contract and was ignored", path)
+
+    def _problems_of(self, entity: Entity, path: Path, rows: bool) -> Iterator[Problem]:
+        try:
+            columns = self._columns(path)
+        except SourceError as error:
+            yield Problem(path.name, "unreadable_file", str(error))
+            return
+        for name in sorted({name for name in columns if columns.count(name) > 1 and name in entity.columns}):
+            yield Problem(
+                path.name,
+                "doubled_column",
+                f"entity {entity.name}: the column {name} is there twice; keep one of them",
+                column=name,
+            )
+        missing = [name for name in entity.columns if name in entity.required and name not in columns]
+        hint = "; are its values separated by commas or semicolons, and is its first line a header?"
+        for name in missing:
+            yield Problem(
+                path.name,
+                "missing_column",
+                f"entity {entity.name}: the required column {name} is missing. "
+                f"The header has: {', '.join(columns)}{hint if len(columns) == 1 else ''}",
+                column=name,
+            )
+        if extra := [name for name in columns if name not in entity.columns]:
+            log.warning("%s: entity %s: extra columns ignored: %s", path, entity.name, ", ".join(extra))
+        if rows and not missing:
+            try:
+                self._connection.execute(f"select count(columns(*)) from ({self._select(entity, path)})")
+            except duckdb.Error as error:
+                yield from _explain(entity, path, error)
+
+    def _empty(self, paths: dict[str, Path | None]) -> Iterator[Problem]:
+        """Files without which nobody is a client, and which hold a header only."""
+        empty = {name for name, path in paths.items() if path and not self._has_rows(path)}
+        if "clients" in empty:
+            yield Problem("clients.csv", "no_rows", "entity clients: the file has no rows; fill in your clients")
+        paying = {name for name in ("contracts", "prepaid_events") if paths[name]}
+        if paying and paying <= empty:
+            yield Problem(
+                f"{min(paying)}.csv",
+                "no_rows",
+                f"entity {' and '.join(sorted(paying))}: no rows; without one nobody is known to be a paying client",
+            )
+
+    def _has_rows(self, path: Path) -> bool:
+        try:
+            source = (
+                self._read_csv(path, layout(path))
+                if path.suffix == ".csv"
+                else f"read_parquet({literal(path)}, hive_partitioning = false)"
+            )
+            return bool(self._connection.execute(f"select 1 from {source} limit 1").fetchall())
+        except (SourceError, duckdb.Error):
+            return True  # why it cannot be read is told elsewhere
 
     def schema(self, entity: Entity) -> dict[str, str]:
         path = self.path(entity)
         return dict.fromkeys(self._columns(path), "VARCHAR") if path else {}
+
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        path = self.path(entity)
+        if path is None:
+            return []
+        answer = self._connection.execute(f"{self._select(entity, path)} limit {rows}")
+        names = [column[0] for column in answer.description or []]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def extract(
         self,
@@ -108,55 +207,55 @@ class FilesSource:
     ) -> None:
         path = self.path(entity)
         assert path is not None
-        columns = self._columns(path)
+        try:
+            self._connection.execute(
+                f"copy ({self._select(entity, path)}) to {literal(target)} (format parquet, compression zstd)"
+            )
+        except duckdb.Error as error:
+            problems = list(_explain(entity, path, error))
+            more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
+            told = "\n".join(f"{self._folder}/{problem}" for problem in problems[:NAMED_LINES])
+            raise SourceError(told + more) from None
+
+    def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
+        self.extract(entity, None, target, on_rows)
+
+    def _select(self, entity: Entity, path: Path) -> str:
         if path.suffix == ".parquet":
             source = f"read_parquet({literal(path)}, hive_partitioning = false)"
-            names = {name: quote(name) for name in columns}
+            names = {name: quote(name) for name in self._columns(path)}
         else:
-            # Positions instead of names: a header may hold doubled or empty names among those that are ignored.
-            kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(columns)))
-            source = (
-                f"read_csv({literal(path)}, auto_detect = false, header = true, columns = {{{kinds}}}, delim = ',', "
-                f"quote = '\"', escape = '\"', nullstr = '', encoding = 'utf-8')"
-            )
-            names = {name: f"c{position}" for position, name in enumerate(columns)}
+            head = layout(path)
+            source = self._read_csv(path, head)
+            names = {name: f"c{position}" for position, name in enumerate(head.columns)}
         # An empty text is no value, in Parquet as in CSV.
-        select = ", ".join(
+        columns = ", ".join(
             f"nullif(cast({names[name]} as varchar), '') as {quote(name)}"
             if name in names
             else f"null::varchar as {quote(name)}"
             for name in entity.columns
         )
-        try:
-            self._connection.execute(
-                f"copy (select {select} from {source}) to {literal(target)} (format parquet, compression zstd)"
-            )
-        except duckdb.Error as error:
-            raise SourceError(f"{path}: entity {entity.name}: {_explain(str(error))}") from None
+        return f"select {columns} from {source}"
 
-    def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
-        self.extract(entity, None, target, on_rows)
+    def _read_csv(self, path: Path, head: Layout) -> str:
+        # Positions instead of names: a header may hold doubled or empty names among those that are ignored.
+        kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(head.columns)))
+        return (
+            f"read_csv({literal(path)}, auto_detect = false, header = true, skip = {head.comments}, "
+            f"columns = {{{kinds}}}, delim = {literal(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
+            f"encoding = 'utf-8')"
+        )
 
     def _columns(self, path: Path) -> list[str]:
-        if path.suffix == ".parquet":
-            try:
-                rows = self._connection.execute(
-                    f"describe select * from read_parquet({literal(path)}, hive_partitioning = false)"
-                ).fetchall()
-            except duckdb.Error:
-                raise SourceError(f"{path}: this is not a readable Parquet file; write it again or give CSV") from None
-            return [row[0] for row in rows]
+        if path.suffix == ".csv":
+            return layout(path).columns
         try:
-            # utf-8-sig takes a byte order mark away and does not ask for one.
-            with path.open(encoding="utf-8-sig", newline="") as handle:
-                header = next(csv.reader(handle), None)
-        except UnicodeDecodeError:
-            raise SourceError(
-                f"{path}: the file is not UTF-8; save it as UTF-8 (with or without a byte order mark)"
-            ) from None
-        if not header:
-            raise SourceError(f"{path}: the file is empty; its first line must be a header with the column names")
-        return [name.strip() for name in header]
+            rows = self._connection.execute(
+                f"describe select * from read_parquet({literal(path)}, hive_partitioning = false)"
+            ).fetchall()
+        except duckdb.Error:
+            raise SourceError("this is not a readable Parquet file; write it again or give CSV") from None
+        return [row[0] for row in rows]
 
 
 def entities(settings: Settings, source: str) -> Sequence[Entity]:
@@ -178,18 +277,54 @@ def connect(settings: Settings, source: str) -> Iterator[FilesSource]:
         connection.close()
 
 
-def _explain(message: str) -> str:
-    """Say in a line what is wrong with a CSV file, without the row itself: rows hold names of people."""
-    line = re.search(r"CSV Error on Line: (\d+)", message)
-    where = f"line {line.group(1)}: " if line else ""
-    expected = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if expected:
-        return (
-            f"{where}{expected.group(2)} values where the header has {expected.group(1)}; quote values that hold commas"
+def layout(path: Path) -> Layout:
+    """Read the head of a CSV file. Raises SourceError when it is empty or not UTF-8."""
+    try:
+        # utf-8-sig takes a byte order mark away and does not ask for one.
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            comments, line = 0, handle.readline()
+            while line.startswith(COMMENT):
+                comments, line = comments + 1, handle.readline()
+            delimiter = ";" if line.count(";") > line.count(",") else ","
+            header = next(csv.reader([line, *handle] if line.count('"') % 2 else [line], delimiter=delimiter), [])
+    except UnicodeDecodeError:
+        raise SourceError("the file is not UTF-8; save it as UTF-8 (with or without a byte order mark)") from None
+    if not header:
+        raise SourceError("the file is empty; its first line must be a header with the column names")
+    return Layout(comments, delimiter, [name.strip() for name in header])
+
+
+def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
+    """Why a file cannot be read: all of its uneven rows or, where there are none, what DuckDB says."""
+    found = list(_uneven_rows(entity, path)) if path.suffix == ".csv" else []
+    return found or [Problem(path.name, "unreadable_file", f"entity {entity.name}: {_first_line(error)}")]
+
+
+def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
+    """Every row whose number of values is not the header's, without the row itself: rows hold names of people."""
+    head = layout(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            for _ in range(head.comments):
+                handle.readline()
+            for number, values in enumerate(csv.reader(handle, delimiter=head.delimiter), start=head.comments + 1):
+                if values and len(values) != len(head.columns):
+                    yield Problem(
+                        path.name,
+                        "uneven_row",
+                        f"entity {entity.name}: row {number} has {len(values)} values where the header has "
+                        f"{len(head.columns)}; quote values that hold {head.delimiter!r} or a line break",
+                        row=number,
+                    )
+    except UnicodeDecodeError:
+        yield Problem(
+            path.name,
+            "unreadable_file",
+            f"entity {entity.name}: not UTF-8; save the file as UTF-8 (with or without a byte order mark)",
         )
-    if "unicode" in message or "utf-8" in message:
-        return f"{where}not UTF-8; save the file as UTF-8 (with or without a byte order mark)"
-    if "quote" in message.lower():
-        return f'{where}a quoted value is not closed, or holds a quote that is not doubled ("")'
-    kept = [text for text in message.splitlines() if text and not text.startswith(("Original Line", "*", "  "))]
-    return f"{where}{' '.join(kept)[:300]}"
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """What DuckDB says of a file, without the row itself: rows hold names of people."""
+    told = [line for line in str(error).splitlines() if line and not line.startswith(("Original Line", "*", "  "))]
+    return " ".join(told)[:300]

@@ -7,6 +7,7 @@ arrive out of order. Everything is drawn from one seed; the same seed gives the 
 
 import csv
 import random
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -507,10 +508,21 @@ class Nasty:
             columns = [column.name for column in ENTITIES[name].columns] + ["updated_at", "an_extra_column"]
             self.rng.shuffle(columns)
             quoting = self.rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
-            with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as handle:
-                writer = csv.DictWriter(handle, columns, restval="", quoting=quoting, lineterminator="\n")
+            # Every second file is one that a spreadsheet of Moscow or Berlin has saved.
+            is_spreadsheet = len(name) % 2 == 0
+            with (folder / f"{name}.csv").open(
+                "w", encoding="utf-8-sig" if is_spreadsheet else "utf-8", newline=""
+            ) as handle:
+                writer = csv.DictWriter(
+                    handle,
+                    columns,
+                    restval="",
+                    quoting=quoting,
+                    lineterminator="\r\n" if is_spreadsheet else "\n",
+                    delimiter=";" if is_spreadsheet else ",",
+                )
                 writer.writeheader()
-                writer.writerows(rows)
+                writer.writerows(map(respelled, rows) if is_spreadsheet else rows)
         seeds = folder / "seeds"
         seeds.mkdir(exist_ok=True)
         for name, rows in self.own_seeds.items():
@@ -531,16 +543,34 @@ class Nasty:
         return folder
 
 
+def respelled(row: Row) -> Row:
+    """The row as a spreadsheet writes it: days with points, a comma before the kopecks, spaces between thousands."""
+    return {name: _respelled(name, value) for name, value in row.items()}
+
+
+def _respelled(name: str, value: str) -> str:
+    moment = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}:\d{2}:\d{2}))?", value)
+    if moment and name.endswith(("_at", "_on", "valid_from", "valid_to", "active_from", "active_to")):
+        year, month, day, clock = moment.groups()
+        return f"{day}.{month}.{year}" + (f" {clock}" if clock else "")
+    number = re.fullmatch(r"([+-]?)(\d+)\.(\d+)", value)
+    if number and name in ("price", "amount", "total", "score"):
+        sign, whole, fraction = number.groups()
+        grouped = f"{int(whole):,}".replace(",", "\u00a0") if len(whole) < 15 else whole
+        return f"{sign}{grouped},{fraction}"
+    return value
+
+
 def broken_values(entity: Entity, rng: random.Random) -> list[Row]:
     """Changes that each make a good row of the entity bad, at least one for every rule it can break; some break two."""
     changes: list[Row] = []
     required = [column for column in entity.columns if column.required]
     changes += [{column.name: ""} for column in rng.sample(required, min(3, len(required)))]
     garbage = {
-        "timestamp": ["yesterday", "2023-02-30T10:00:00", "2023-01-01T25:00:00", "24.08.2023 13:19:39"],
-        "date": ["2023-02-30", "31.12.2023", "soon"],
-        "decimal": ["abc", "1,5", "NaN", "12345678901234567890"],
-        "score": ["good", "4,5", "NaN"],
+        "timestamp": ["yesterday", "2023-02-30T10:00:00", "2023-01-01T25:00:00", "24.08.23 13:19:39"],
+        "date": ["2023-02-30", "31.02.2023", "soon"],
+        "decimal": ["abc", "1,234.50", "NaN", "12345678901234567890"],
+        "score": ["good", "4,5,0", "NaN"],
         "boolean": ["maybe", "2"],
         "integer": ["one", "1.5"],
     }

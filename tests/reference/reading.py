@@ -405,14 +405,26 @@ class Unreadable(ValueError):
     """The text is no value of the column's type."""
 
 
+def _of_a_spreadsheet(text: str, kind: str) -> str:
+    """Days with points and numbers with a comma, where they can be read in one way only, in the spelling of ISO."""
+    if kind in ("date", "timestamp"):
+        return re.sub(r"^(\d\d)\.(\d\d)\.(\d{4})(?=$| \d\d:\d\d(:\d\d)?$)", r"\3-\2-\1", text)
+    groups = r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+"
+    if kind in ("decimal", "score", "integer") and re.fullmatch(rf"[+-]?(?:\d+|{groups})(?:,\d+)?", text):
+        return re.sub("[ \u00a0\u202f]", "", text).replace(",", ".")
+    return text
+
+
 def read_value(text: str, kind: str, zone: ZoneInfo) -> Any:
     """Returns the typed value of a non-empty text; timestamps come back aware, in UTC.
 
-    AMBIGUOUS: how liberal reading may be is not said. Strict here: ISO dates, `true`/`false`, a point as decimal mark.
+    AMBIGUOUS: how liberal reading may be is not said. Here: ISO dates or `dd.mm.yyyy`, `true`/`false`, a point or
+    a comma as decimal mark, nothing that could be read in two ways.
     AMBIGUOUS: a bare date in a timestamp column is read as its midnight (ISO 8601 allows the reduced form).
     """
     if kind == "text":
         return text
+    text = _of_a_spreadsheet(text, kind)
     if kind == "boolean":
         if text in ("true", "false"):
             return text == "true"
@@ -582,7 +594,10 @@ def read_table(folder: Path, entity: Entity, config: Config) -> Table:
     never = datetime.min.replace(tzinfo=UTC)
     latest: dict[tuple, tuple[tuple[datetime, int], Row]] = {}
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        for position, raw in enumerate(csv.DictReader(handle)):
+        header = handle.readline()
+        handle.seek(0)
+        delimiter = ";" if header.count(";") > header.count(",") else ","
+        for position, raw in enumerate(csv.DictReader(handle, delimiter=delimiter)):
             table.landed += 1
             rule, row = judge(raw, entity, config)
             if rule is not None:

@@ -1,0 +1,142 @@
+"""`retention check --files`: everything that is wrong with a folder of files, at once, without loading it.
+
+The rows are judged by dbt itself, by the same rules as in a build, in a place of its own that is thrown away.
+"""
+
+import csv
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from retention import build
+from retention.duck import connect, quote
+from retention.extract import extract_source
+from retention.settings import Settings, load_settings
+from retention.sources.contract import CANONICAL
+from retention.sources.files import SUFFIXES, FilesSource, layout
+from retention.sources.files import connect as open_folder
+
+# Columns that hold names of people and companies: their values are nobody's business in a terminal.
+PRIVATE = {"name", "full_name"}
+# Rows that are shown of each file, column and rule; the table says how many more there are.
+SHOWN = 5
+COLUMNS = ("file", "row", "column", "rule", "value")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong. `row` as a spreadsheet counts them (the header is row 1); None = the whole file."""
+
+    file: str
+    row: int | None
+    column: str
+    rule: str
+    value: str
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        return self.file, self.column, self.rule
+
+
+def find_faults(settings: Settings) -> list[Fault]:
+    """Everything that is wrong with the folder `files_dir`, files first in the order of the contract, then rows.
+
+    Raises SourceError when there is no such folder, and BuildError when a company's own seed cannot be used.
+    """
+    assert settings.files_dir is not None
+    with open_folder(settings, "files") as source:
+        problems = list(source.problems(rows=True))
+        faults = [Fault(problem.file, problem.row, problem.column, problem.rule, problem.text) for problem in problems]
+        broken = {problem.file for problem in problems if problem.rule != "no_rows"}
+        with tempfile.TemporaryDirectory(prefix="retention-check-") as place:
+            faults += _judge(settings, source, broken, Path(place))
+    order = {f"{name}{suffix}": position for position, name in enumerate(CANONICAL) for suffix in SUFFIXES}
+    return sorted(faults, key=lambda fault: (order.get(fault.file, -1), fault.row or 0, fault.column, fault.rule))
+
+
+def _judge(settings: Settings, source: FilesSource, broken: set[str], place: Path) -> list[Fault]:
+    """The rows of all files that can be read, judged by dbt in `place`."""
+    folder = place / "files"
+    folder.mkdir()
+    readable = {name: path for name in CANONICAL if (path := _path(settings, name)) and path.name not in broken}
+    for name in {*readable, "clients", "contracts"}:
+        if name in readable:
+            (folder / readable[name].name).symlink_to(readable[name].absolute())
+        else:
+            # What cannot be read has been told already; an empty file in its place lets the others be judged.
+            (folder / f"{name}.csv").write_text(",".join(CANONICAL[name].columns) + "\n", encoding="utf-8")
+    seeds = settings.files_dir / "seeds" if settings.files_dir else None
+    if seeds and seeds.is_dir():
+        (folder / "seeds").symlink_to(seeds.absolute())
+    trial = load_settings(
+        place / "home",
+        sources=["files"],
+        files_dir=folder,
+        as_of=settings.as_of,
+        vars=settings.vars,
+        company_timezone=settings.company_timezone,
+    )
+    extract_source(trial, "files", lambda text: None)
+    build.prepare(trial)
+    build.run_dbt(trial, "check")
+    return [fault for name, path in readable.items() for fault in _faults_of(trial, name, path)]
+
+
+def _path(settings: Settings, entity: str) -> Path | None:
+    assert settings.files_dir is not None
+    found = (settings.files_dir / f"{entity}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _faults_of(trial: Settings, entity: str, path: Path) -> Iterator[Fault]:
+    # Above the first row of values stand the header and, in a template that was filled in, lines of comment.
+    above = layout(path).comments + 1 if path.suffix == ".csv" else 0
+    with connect(trial.extensions, trial.build_file, read_only=True) as connection:
+        rows = connection.execute(
+            f"select row_number, unnest(faults), row_json from quarantine.{quote(entity)} order by row_number"
+        ).fetchall()
+    for number, fault, row_json in rows:
+        column, rule = fault.split(" ")
+        value = json.loads(row_json).get(column)
+        hidden = column in PRIVATE and value is not None
+        yield Fault(path.name, number + above, column, rule, "(a name)" if hidden else (value or ""))
+
+
+def show(faults: Iterable[Fault], folder: Path) -> None:
+    """Print a table with the first rows of every kind of fault, and how many there are in all."""
+    every = list(faults)
+    table = Table(title=f"What is wrong in {folder}", title_justify="left", header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold", justify="right" if column == "row" else "left")
+    kinds = 0
+    for kind, group in groupby(sorted(every, key=_by_kind), key=lambda fault: fault.kind):
+        alike, kinds = list(group), kinds + 1
+        for fault in alike[:SHOWN]:
+            table.add_row(*(text.replace("[", r"\[") for text in _texts(fault)))
+        if len(alike) > SHOWN:
+            table.add_row(kind[0], "…", kind[1], kind[2], f"and {len(alike) - SHOWN:,} rows more")
+    Console().print(table)
+    files = len({fault.file for fault in every})
+    Console().print(f"{len(every):,} faults of {kinds} kinds in {files} files. --output FILE.csv writes them all.")
+
+
+def write(faults: Iterable[Fault], target: Path) -> None:
+    """Write every fault into a CSV file with the columns of the table."""
+    with target.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(COLUMNS)
+        writer.writerows(_texts(fault) for fault in faults)
+
+
+def _texts(fault: Fault) -> tuple[str, str, str, str, str]:
+    return fault.file, "" if fault.row is None else str(fault.row), fault.column, fault.rule, fault.value
+
+
+def _by_kind(fault: Fault) -> tuple[str, str, str, int]:
+    return (*fault.kind, fault.row or 0)
