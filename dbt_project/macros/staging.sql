@@ -27,6 +27,19 @@
 {%- endmacro %}
 
 
+{# A part of sources/znuny.yml; empty where there is none. #}
+{% macro znuny_mapping(part) %}
+    {% set mapping = var('znuny', {}) %}
+    {% do return(mapping.get(part, {}) if mapping is mapping else {}) %}
+{% endmacro %}
+
+
+{# Names as a list of SQL texts; of an empty list one that nothing is equal to. #}
+{% macro quoted_list(names) -%}
+    {%- for name in names %}'{{ name | replace("'", "''") }}'{{ ', ' if not loop.last }}{% else %}null{% endfor -%}
+{%- endmacro %}
+
+
 {# A naive timestamp of Znuny as an instant. #}
 {% macro znuny_instant(column) -%} timezone('{{ var("znuny_timezone", "UTC") }}', {{ column }}) {%- endmacro %}
 

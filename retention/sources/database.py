@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import quote as quote_url
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -20,6 +21,9 @@ from retention.sources.entity import Entity, SourceError
 
 DATABASE = "source"
 CONNECT_SECONDS = 15
+LOCK_SECONDS = 10
+# Rows of a large table that are read in one go. A page takes a second or two.
+PAGE_ROWS = 100_000
 # Scheme of an address -> kind of database.
 SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 PORTS = {"postgres": 5432, "mysql": 3306}
@@ -31,17 +35,28 @@ class Table(Entity):
     """A table of a database.
 
     `expressions`: column -> SQL where a column is not taken as it stands (to leave private parts of it out).
-    `condition`: SQL that chooses the rows. Both are DuckDB's SQL and may name other tables of the database.
+    `condition`: SQL that chooses the rows. Both are plain SQL that every database understands.
+    `page`: a whole number that grows with every row, where the table is large: it is then read in ranges of it.
     """
 
     expressions: Mapping[str, str] = field(default_factory=dict)
     condition: str = ""
+    page: str = ""
+
+    @property
+    def query(self) -> str:
+        """The rows in the database's own SQL."""
+        columns = ", ".join(
+            f"{self.expressions[name]} as {name}" if name in self.expressions else name for name in self.columns
+        )
+        return f"select {columns} from {self.name}" + (f" where {self.condition}" if self.condition else "")
 
 
 class DatabaseSource:
     """One database, attached read-only. See `retention.sources.Source` for the methods.
 
-    `kind` is `postgres` or `mysql`; `schema_name` is where its tables are (`public`; in MySQL the database itself).
+    Rows are read by queries in the database's own SQL, so that it does the choosing. `kind` is `postgres` or `mysql`;
+    `schema_name` is where its tables are (`public`; in MySQL the database itself).
     """
 
     def __init__(
@@ -57,21 +72,13 @@ class DatabaseSource:
         return moment if self._zone is None else moment.astimezone(self._zone).replace(tzinfo=None)
 
     def clock(self) -> datetime | None:
-        query = "select now()" if self.kind == "postgres" else "select utc_timestamp(6)"
-        moment = self._native("its clock", query)[0][0]
+        now = "now()" if self.kind == "postgres" else "utc_timestamp(6)"
+        moment = self.native("its clock", f"select {now}")[0][0]
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def may_write(self) -> str:
-        rows = self._native("the rights of the account", _RIGHTS[self.kind])
+        rows = self.native("the rights of the account", _RIGHTS[self.kind])
         return ", ".join(f"{what} on {where}" for what, where in rows)
-
-    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
-        assert isinstance(entity, Table)
-        where = f" where {entity.condition}" if entity.condition else ""
-        query = f"select {_columns(entity)} from {quote(entity.name)}{where} limit {rows}"
-        answer = self.run(entity.label, query)
-        names = [column[0] for column in answer.description or []]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def schema(self, entity: Entity) -> dict[str, str]:
         rows = self.run(
@@ -87,6 +94,12 @@ class DatabaseSource:
             )
         return dict(rows)
 
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        native = self._native(f"select * from ({_query(entity)}) as q limit {rows}")
+        answer = self.run(entity.label, f"select {self._select(entity, list(entity.columns))} from ({native})")
+        names = [column[0] for column in answer.description or []]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
     def extract(
         self,
         entity: Entity,
@@ -95,38 +108,72 @@ class DatabaseSource:
         on_rows: Callable[[int], None],
         until: datetime | int | None = None,
     ) -> None:
-        assert isinstance(entity, Table)
-        self._copy(entity, _columns(entity), since, until, target)
+        bounds = [
+            f"{entity.cursor} {sign} {self._value(entity, value)}"
+            for sign, value in ((">=", since), ("<", until))
+            if value is not None
+        ]
+        self._copy(entity, list(entity.columns), bounds, target, on_rows)
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
-        names = [*entity.key, *([entity.cursor] if entity.cursor and entity.cursor not in entity.key else [])]
-        self._copy(entity, ", ".join(map(quote, names)), None, None, target)
+        names = dict.fromkeys([*entity.key, *([entity.cursor] if entity.cursor else [])])
+        self._copy(entity, list(names), [], target, on_rows)
 
     def _copy(
-        self,
-        entity: Entity,
-        columns: str,
-        since: datetime | int | None,
-        until: datetime | int | None,
-        target: Path,
+        self, entity: Entity, names: list[str], bounds: list[str], target: Path, on_rows: Callable[[int], None]
     ) -> None:
-        assert isinstance(entity, Table)
-        conditions = [entity.condition] if entity.condition else []
-        cursor = quote(entity.cursor or "")
-        if since is not None:
-            conditions.append(f"{cursor} >= {cursor_literal(since)}")
-        if until is not None:
-            conditions.append(f"{cursor} < {cursor_literal(until)}")
-        where = f" where {' and '.join(f'({condition})' for condition in conditions)}" if conditions else ""
+        """Copy rows page by page: no transaction at the source is longer than a page, and none waits for another."""
+        columns = self._select(entity, names)
+        pages, rows = [], 0
+        for number, page in enumerate(self._pages(entity, bounds)):
+            pages.append(target.with_suffix(f".{number}.parquet"))
+            native = self._native(f"select * from ({_query(entity)}) as q{_where([*bounds, *page])}")
+            copied = self.run(
+                entity.label,
+                f"copy (select {columns} from ({native})) to {literal(pages[-1])} (format parquet, compression zstd)",
+            ).fetchone()
+            rows += copied[0] if copied else 0
+            on_rows(rows)
+        if len(pages) == 1:
+            pages[0].rename(target)
+            return
+        every = literal([str(page) for page in pages])
         self.run(
             entity.label,
-            f"copy (select {columns} from {quote(entity.name)}{where}) "
-            f"to {literal(target)} (format parquet, compression zstd)",
+            f"copy (select * from read_parquet({every})) to {literal(target)} (format parquet, compression zstd)",
         )
+        for page in pages:
+            page.unlink()
 
-    def _native(self, label: str, query: str) -> list[tuple]:
-        """Rows of a query in the database's own SQL."""
-        return self.run(label, f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})").fetchall()
+    def _pages(self, entity: Entity, bounds: list[str]) -> list[list[str]]:
+        """Conditions that part a table into pages; a single empty one where it is small or has nothing to go by."""
+        column = getattr(entity, "page", "")
+        if not column:
+            return [[]]
+        query = f"select min({column}), max({column}) from ({_query(entity)}) as q{_where(bounds)}"
+        first, last = self.native(entity.label, query)[0]
+        if first is None or last - first < PAGE_ROWS:
+            return [[]]
+        starts = range(first, last + 1, PAGE_ROWS)
+        return [[f"{column} >= {start}", f"{column} < {start + PAGE_ROWS}"] for start in starts]
+
+    def _select(self, entity: Entity, names: list[str]) -> str:
+        """The columns in the form in which they land."""
+        return ", ".join(map(quote, names))
+
+    def _value(self, entity: Entity, value: datetime | int) -> str:
+        """A cursor in the database's own SQL."""
+        if isinstance(value, int):
+            return str(value)
+        text = literal(value.isoformat(" "))
+        return f"{text}::timestamptz" if value.tzinfo and self.kind == "postgres" else text
+
+    def _native(self, query: str) -> str:
+        return f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})"
+
+    def native(self, label: str, query: str) -> list[tuple]:
+        """Rows of a query in the database's own SQL. Raises SourceError."""
+        return self.run(label, self._native(query)).fetchall()
 
     def run(self, label: str, query: str, written: str = "") -> duckdb.DuckDBPyConnection:
         """Run a query of DuckDB. Raises SourceError that begins with `label` and holds no secret.
@@ -138,6 +185,15 @@ class DatabaseSource:
         except duckdb.Error as error:
             said = str(error).replace(written, "…") if written else str(error)
             raise SourceError(f"{label}: {scrub(said, self._secret)}") from None
+
+
+def _query(entity: Entity) -> str:
+    query: str = entity.query  # type: ignore[attr-defined]  # of a Table or a MappedEntity
+    return query
+
+
+def _where(conditions: list[str]) -> str:
+    return f" where {' and '.join(f'({condition})' for condition in conditions)}" if conditions else ""
 
 
 # What an account could change: (what, on what). Reading needs none of it.
@@ -167,20 +223,6 @@ _RIGHTS = {
         group by place
     """,
 }
-
-
-def _columns(entity: Table) -> str:
-    return ", ".join(
-        f"{entity.expressions[name]} as {quote(name)}" if name in entity.expressions else quote(name)
-        for name in entity.columns
-    )
-
-
-def cursor_literal(value: datetime | int) -> str:
-    """A cursor as SQL: an instant when it has a zone, a wall time when it has none."""
-    if isinstance(value, int):
-        return str(value)
-    return f"{literal(value.isoformat())}::{'timestamptz' if value.tzinfo else 'timestamp'}"
 
 
 Opened = TypeVar("Opened", bound=DatabaseSource)
@@ -243,10 +285,13 @@ def _mysql_url(url: str) -> str:
 
 
 def _with_timeout(url: str) -> str:
-    """A host that swallows packets must not hold a run for minutes."""
-    if "connect_timeout=" in url:
-        return url
-    return f"{url}{'&' if urlsplit(url).query else '?'}connect_timeout={CONNECT_SECONDS}"
+    """A host that swallows packets must not hold a run for minutes; nor may a run hold, or wait for, anybody there."""
+    added = {
+        "connect_timeout": str(CONNECT_SECONDS),
+        "options": f"-c default_transaction_read_only=on -c lock_timeout={LOCK_SECONDS}s",
+    }
+    query = "&".join(f"{name}={quote_url(value)}" for name, value in added.items() if f"{name}=" not in url)
+    return f"{url}{'&' if urlsplit(url).query else '?'}{query}" if query else url
 
 
 def scrub(message: str, secret: str) -> str:

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from retention.duck import literal, quote
 from retention.settings import Settings
 from retention.sources.contract import CANONICAL
-from retention.sources.database import DATABASE, DatabaseSource, connect_database
+from retention.sources.database import DatabaseSource, connect_database
 from retention.sources.entity import Entity, SourceError
 from retention.sources.mapping import Mapping, MappingFile, Place
 
@@ -161,59 +161,18 @@ class SqlSource(DatabaseSource):
 
     def schema(self, entity: Entity) -> dict[str, str]:
         assert isinstance(entity, MappedEntity)
-        native = self._native_query(f"select * from ({entity.query}) as q")
+        native = self._native(f"select * from ({entity.query}) as q")
         described = self.run(entity.label, f"describe {native}", entity.query)
         return {row[0]: row[1] for row in described.fetchall()}
 
-    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
-        assert isinstance(entity, MappedEntity)
-        columns = self._select(entity, entity.columns)
-        limited = self._native_query(f"select * from ({entity.query}) as q limit {rows}")
-        answer = self.run(entity.label, f"select {columns} from ({limited})")
-        names = [column[0] for column in answer.description or []]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-    def extract(
-        self,
-        entity: Entity,
-        since: datetime | int | None,
-        target: Path,
-        on_rows: Callable[[int], None],
-        until: datetime | int | None = None,
+    def _copy(
+        self, entity: Entity, names: list[str], bounds: list[str], target: Path, on_rows: Callable[[int], None]
     ) -> None:
-        assert isinstance(entity, MappedEntity)
-        self._copy_query(entity, list(entity.columns), since, until, target)
-
-    def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
-        assert isinstance(entity, MappedEntity)
-        names = dict.fromkeys([*entity.key, *([entity.cursor] if entity.cursor else [])])
-        self._copy_query(entity, list(names), None, None, target)
-
-    def _copy_query(
-        self,
-        entity: MappedEntity,
-        names: list[str],
-        since: datetime | int | None,
-        until: datetime | int | None,
-        target: Path,
-    ) -> None:
-        is_instant = bool(entity.cursor) and self.schema(entity)[entity.cursor] == "TIMESTAMP WITH TIME ZONE"
-        bounds = [
-            f"{self._name(entity.cursor or '')} {sign} {self._value(value, is_instant)}"
-            for sign, value in ((">=", since), ("<", until))
-            if value is not None
-        ]
-        where = f" where {' and '.join(bounds)}" if bounds else ""
-        native = self._native_query(f"select * from ({entity.query}) as q{where}")
-        self.run(
-            entity.label,
-            f"copy (select {self._select(entity, names)} from ({native})) "
-            f"to {literal(target)} (format parquet, compression zstd)",
-        )
+        super()._copy(entity, names, bounds, target, on_rows)
         if entity.cursor:
             self._refuse_empty_cursors(entity, target)
 
-    def _refuse_empty_cursors(self, entity: MappedEntity, target: Path) -> None:
+    def _refuse_empty_cursors(self, entity: Entity, target: Path) -> None:
         key = ", ".join(f"coalesce({quote(name)}::varchar, '')" for name in entity.key)
         row = self.run(
             entity.label,
@@ -222,34 +181,29 @@ class SqlSource(DatabaseSource):
         ).fetchone()
         if row and row[0]:
             raise SourceError(
-                f"{entity.label}: the cursor {entity.cursor} is empty in {row[0]:,} rows, such as {', '.join(row[1])}: "
-                f"their changes would never be seen. Give a column that is always filled, or leave the cursor out."
+                f"{entity.described_in}: the cursor {entity.cursor} of {entity.label} is empty in {row[0]:,} rows, "
+                f"such as {', '.join(row[1])}: their changes would never be seen. Give a column that is always filled, "
+                f"or leave the cursor out."
             )
 
-    def _select(self, entity: MappedEntity, names: Sequence[str]) -> str:
-        """The columns of the contract that the query gives, each in the form in which it lands."""
+    def _select(self, entity: Entity, names: list[str]) -> str:
+        # Columns that may be absent need not be in the query; timestamps without a zone get one here.
         offered = self.schema(entity)
-        return ", ".join(f"{self._landed(name, offered[name])} as {quote(name)}" for name in names if name in offered)
+        return ", ".join(
+            f"{self._in_zone(name) if offered[name] == 'TIMESTAMP' else quote(name)} as {quote(name)}"
+            for name in names
+            if name in offered
+        )
 
-    def _landed(self, name: str, kind: str) -> str:
-        if kind == "TIMESTAMP":
-            return f"timezone({literal(self._zone.key)}, {quote(name)})"
-        return quote(name)
+    def _in_zone(self, name: str) -> str:
+        assert self._zone
+        return f"timezone({literal(self._zone.key)}, {quote(name)})"
 
-    def _native_query(self, query: str) -> str:
-        return f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})"
-
-    def _name(self, name: str) -> str:
-        return f"`{name}`" if self.kind == "mysql" else quote(name)
-
-    def _value(self, value: datetime | int, is_instant: bool) -> str:
-        """A cursor in the database's own SQL: `is_instant` when its column has a zone of its own."""
-        if isinstance(value, int):
-            return str(value)
-        if is_instant:
-            return f"{literal(value.isoformat())}::timestamptz"
-        wall = value.astimezone(self._zone).replace(tzinfo=None) if value.tzinfo else value
-        return literal(wall.isoformat(" "))
+    def _value(self, entity: Entity, value: datetime | int) -> str:
+        has_zone = self.schema(entity)[entity.cursor or ""] == "TIMESTAMP WITH TIME ZONE"
+        if isinstance(value, datetime) and value.tzinfo and not has_zone:
+            value = value.astimezone(self._zone).replace(tzinfo=None)
+        return super()._value(entity, value)
 
 
 def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[str]:

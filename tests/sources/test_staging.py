@@ -15,6 +15,7 @@ import pytest
 from retention import landing
 from retention.extract import extract_source
 from retention.settings import load_settings
+from retention.sources import dbt_vars
 from retention.sources.contract import CANONICAL
 from tests.sources import portal as portals
 
@@ -55,7 +56,9 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
     build_file = home / "staged.duckdb"
     with duckdb.connect(str(build_file)) as connection:
         landing.create_landing_views(connection, settings)
-    variables = json.dumps({"as_of": "2026-01-01", "sources": settings.sources, "znuny_timezone": "Europe/Berlin"})
+    variables = json.dumps(
+        {"as_of": "2026-01-01", "sources": settings.sources, "znuny_timezone": "Europe/Berlin", **dbt_vars(settings)}
+    )
     command = [
         *(str(Path(sys.executable).parent / "dbt"), "--quiet", "run"),
         *("--select", *(f"path:models/staging/{system}" for system in ("bitrix24", "znuny"))),
@@ -272,7 +275,7 @@ def rows(staged) -> Callable[[str], list[tuple]]:
 @pytest.mark.parametrize(
     ("system", "entity"),
     [
-        *(("znuny", name) for name in ("tickets", "ticket_events", "messages")),
+        *(("znuny", name) for name in ("tickets", "ticket_events", "messages", "feedback")),
         *(("bitrix24", name) for name in ("clients", "client_links", "employees", "manager_assignments", "deals")),
         *(("bitrix24", name) for name in ("contacts", "termination_requests", "dismissals", "exit_interviews")),
         *(("bitrix24", name) for name in ("reason_fixes", "mailings")),

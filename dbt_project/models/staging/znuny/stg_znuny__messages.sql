@@ -14,7 +14,11 @@ final as (
     select
         articles.id as message_key,
         articles.ticket_id as ticket_key,
-        {{ coded('sender_types.name', {'customer': 'client', 'agent': 'employee', 'system': 'auto'}) }} as author,
+        -- Auto-replies are written by the sender type "system"; what user 1 writes as an agent, a job of the system does.
+        case
+            when sender_types.name = 'agent' and articles.create_by = 1 then 'auto'
+            else {{ coded('sender_types.name', {'customer': 'client', 'agent': 'employee', 'system': 'auto'}) }}
+        end as author,
         case when sender_types.name = 'agent' then users.employee_key end as employee_key,
         {{ znuny_instant('articles.create_time') }} as sent_at,
         {{ znuny_instant('articles.change_time') }} as updated_at,

@@ -1,3 +1,5 @@
+{% set promised_date = znuny_mapping('dynamic_fields').get('promised_date') or '' %}
+
 with history as (
     select * from {{ source('landing', 'znuny__ticket_history') }}
 ),
@@ -21,6 +23,7 @@ parsed as (
         states.stage,
         -- %%<old state>%%<new state>%%
         case when history_types.name = 'StateUpdate' then split_part(history.name, '%%', 2) end as old_state_name,
+        case when history_types.name = 'TicketDynamicFieldUpdate' then split_part(history.name, '%%', 3) end as field_name,
         -- %%FieldName%%PromisedDate%%Value%%2024-05-06 00:00:00%%OldValue%%...
         case
             when history_types.name = 'TicketDynamicFieldUpdate'
@@ -36,7 +39,7 @@ kinds as (
         parsed.*,
         case
             when parsed.history_type = 'OwnerUpdate' then 'owner_changed'
-            when parsed.history_type = 'TicketDynamicFieldUpdate' then 'promise_changed'
+            when parsed.history_type = 'TicketDynamicFieldUpdate' and parsed.field_name = '{{ promised_date }}' then 'promise_changed'
             when parsed.history_type in ('NewTicket', 'StateUpdate') and parsed.stage = 'closed' then 'closed'
             when parsed.history_type in ('NewTicket', 'StateUpdate') and parsed.stage = 'solved' then 'solved'
             when parsed.history_type = 'StateUpdate' and parsed.stage = 'open' and old_states.stage in ('closed', 'solved') then 'reopened'

@@ -1,3 +1,5 @@
+{% set third_party = znuny_mapping('third_party') %}
+
 with tickets as (
     select * from {{ source('landing', 'znuny__ticket') }}
 ),
@@ -18,17 +20,12 @@ sender_types as (
     {{ latest_landed(source('landing', 'znuny__article_sender_type'), ['id']) }}
 ),
 
-topic_values as (
-    {{ latest_landed(source('landing', 'znuny__dynamic_field_value'), ['id']) }}
+services as (
+    {{ latest_landed(source('landing', 'znuny__service'), ['id']) }}
 ),
 
--- Znuny writes a value anew when it changes; the old one may still be here until the next reconciliation.
-topics as (
-    select
-        object_id as ticket_id,
-        value_text as topic,
-        row_number() over (partition by object_id order by id desc) as place
-    from topic_values
+field_values as (
+    select * from {{ ref('base_znuny__dynamic_field_values') }}
 ),
 
 first_articles as (
@@ -45,10 +42,14 @@ final as (
         tickets.id as ticket_key,
         tickets.customer_id as client_key,
         queues.name as queue,
-        topics.topic,
+        topics.value_text as topic,
+        -- The flag of a ticket is somebody's word on this very ticket; the lists speak of kinds of tickets.
         case
-            when agreements.name in ({{ "'" ~ (var('znuny_third_party_slas', ['Operator, 3 working days']) | join("', '")) ~ "'" }})
-                then 'third_party'
+            when flags.is_set then 'third_party'
+            when flags.is_set is not null then 'ours'
+            when agreements.name in ({{ quoted_list(third_party.get('slas', [])) }}) then 'third_party'
+            when services.name in ({{ quoted_list(third_party.get('services', [])) }}) then 'third_party'
+            when queues.name in ({{ quoted_list(third_party.get('queues', [])) }}) then 'third_party'
             else 'ours'
         end as sla_class,
         {{ znuny_instant('tickets.create_time') }} as opened_at,
@@ -66,7 +67,9 @@ final as (
     from tickets
     left join queues on tickets.queue_id = queues.id
     left join agreements on tickets.sla_id = agreements.id
-    left join topics on tickets.id = topics.ticket_id and topics.place = 1
+    left join services on tickets.service_id = services.id
+    left join field_values as topics on tickets.id = topics.ticket_id and topics.role = 'topic'
+    left join field_values as flags on tickets.id = flags.ticket_id and flags.role = 'third_party'
     left join first_articles on tickets.id = first_articles.ticket_id and first_articles.place = 1
 )
 
