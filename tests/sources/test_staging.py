@@ -56,9 +56,8 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
     build_file = home / "staged.duckdb"
     with duckdb.connect(str(build_file)) as connection:
         landing.create_landing_views(connection, settings)
-    variables = json.dumps(
-        {"as_of": "2026-01-01", "sources": settings.sources, "znuny_timezone": "Europe/Berlin", **dbt_vars(settings)}
-    )
+    given = {"as_of": "2026-01-01", "sources": settings.sources, "znuny_timezone": "Europe/Berlin"}
+    variables = json.dumps(given | dbt_vars(settings))
     command = [
         *(str(Path(sys.executable).parent / "dbt"), "--quiet", "run"),
         *("--select", *(f"path:models/staging/{system}" for system in ("bitrix24", "znuny"))),

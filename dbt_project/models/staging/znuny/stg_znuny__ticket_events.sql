@@ -39,7 +39,7 @@ kinds as (
         parsed.*,
         case
             when parsed.history_type = 'OwnerUpdate' then 'owner_changed'
-            when parsed.history_type = 'TicketDynamicFieldUpdate' and parsed.field_name = '{{ promised_date }}' then 'promise_changed'
+            when parsed.field_name = '{{ promised_date }}' then 'promise_changed'
             when parsed.history_type in ('NewTicket', 'StateUpdate') and parsed.stage = 'closed' then 'closed'
             when parsed.history_type in ('NewTicket', 'StateUpdate') and parsed.stage = 'solved' then 'solved'
             when parsed.history_type = 'StateUpdate' and parsed.stage = 'open' and old_states.stage in ('closed', 'solved') then 'reopened'
