@@ -104,6 +104,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
                 "sla_id": "INTEGER",
                 "service_id": "INTEGER",
                 "user_id": "INTEGER",
+                "ticket_state_id": "SMALLINT",
                 "customer_id": "VARCHAR",
                 "create_time": "TIMESTAMP",
                 "create_by": "INTEGER",

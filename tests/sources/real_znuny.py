@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 # Znuny 6.5 is in the section non-free of Debian 13; the package keeps the name of its ancestor.
 PACKAGE, SUITE, SECTION = "otrs2", "trixie", "non-free"
@@ -79,7 +79,9 @@ class Znuny:
 
     def call(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         """A request to the web service as the agent; returns its answer. Raises RuntimeError on an error in it."""
-        body = json.dumps({"UserLogin": AGENT, "Password": PASSWORD} | content).encode()
+        content = {"UserLogin": AGENT, "Password": PASSWORD} | content
+        body = b"" if method == "GET" else json.dumps(content).encode()
+        query = f"?{urlencode(content)}" if method == "GET" else ""
         environment = {
             "PATH": os.environ["PATH"],
             "PERL5LIB": f"{self.home}:{self.home}/Kernel/cpan-lib",
@@ -89,8 +91,8 @@ class Znuny:
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "/otrs/nph-genericinterface.pl",
             "PATH_INFO": f"/Webservice/{SERVICE}{path}",
-            "REQUEST_URI": f"/otrs/nph-genericinterface.pl/Webservice/{SERVICE}{path}",
-            "QUERY_STRING": "",
+            "REQUEST_URI": f"/otrs/nph-genericinterface.pl/Webservice/{SERVICE}{path}{query}",
+            "QUERY_STRING": query.removeprefix("?"),
             "CONTENT_TYPE": "application/json",
             "CONTENT_LENGTH": str(len(body)),
             "REMOTE_ADDR": "127.0.0.1",

@@ -1,10 +1,6 @@
 """Harm: a code, a day or a person that is translated wrongly on the way from a system to the contract is wrong in
 every chart, and nothing further on can notice it. Values here are made by hand, not taken from the models."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +8,11 @@ import duckdb
 import psycopg
 import pytest
 
-from retention import landing
 from retention.extract import extract_source
 from retention.settings import load_settings
-from retention.sources import dbt_vars
 from retention.sources.contract import CANONICAL
 from tests.sources import portal as portals
+from tests.sources.staging import stage
 
 ROOT = Path(__file__).parents[2]
 STAMP = "2025-01-10 10:00:00"
@@ -43,6 +38,7 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
             billing_url=billing.reader_url,
             znuny_url=znuny.reader_url,
             bitrix24_url=portal.url,
+            znuny_timezone="Europe/Berlin",
         )
         for source in settings.sources:
             extract_source(settings, source)
@@ -53,20 +49,7 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
             "updatedTime": "2025-02-01T12:00:00+03:00",
         }
         extract_source(settings, "bitrix24")
-    build_file = home / "staged.duckdb"
-    with duckdb.connect(str(build_file)) as connection:
-        landing.create_landing_views(connection, settings)
-    given = {"as_of": "2026-01-01", "sources": settings.sources, "znuny_timezone": "Europe/Berlin"}
-    variables = json.dumps(given | dbt_vars(settings))
-    command = [
-        *(str(Path(sys.executable).parent / "dbt"), "--quiet", "run"),
-        *("--select", *(f"path:models/staging/{system}" for system in ("bitrix24", "znuny"))),
-        *("--project-dir", "dbt_project", "--profiles-dir", "dbt_project", "--vars", variables),
-        *("--target-path", str(home / "target"), "--log-path", str(home / "logs")),
-    ]
-    environment = os.environ | {"RETENTION_BUILD_FILE": str(build_file), "RETENTION_SEEDS": "seeds"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    build_file = stage(settings, ["bitrix24", "znuny"])
     with duckdb.connect(str(build_file)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection

@@ -12,6 +12,7 @@ final as (
         states.name as state_name,
         case
             when state_types.name = 'closed' then 'closed'
+            when state_types.name = 'merged' then 'merged'
             -- "pending auto close": solved, and closed by itself unless the client objects.
             when state_types.name = 'pending auto' then 'solved'
             when state_types.name in ('new', 'open', 'pending reminder') then 'open'

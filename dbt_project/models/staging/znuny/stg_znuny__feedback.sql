@@ -45,7 +45,9 @@ final as (
     inner join tickets on field_values.ticket_id = tickets.id
     left join ratings on tickets.id = ratings.ticket_id
     left join users on tickets.user_id = users.user_id
-    where field_values.role = 'satisfaction'
+    where
+        field_values.role = 'satisfaction'
+        and tickets.id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
 )
 
 select * from final

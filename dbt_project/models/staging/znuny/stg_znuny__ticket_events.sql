@@ -64,7 +64,9 @@ final as (
     left join users as owners on kinds.owner_id = owners.user_id
     left join users as creators on kinds.create_by = creators.user_id
     -- Other changes of state are not events of the contract.
-    where kinds.kind is not null
+    where
+        kinds.kind is not null
+        and kinds.ticket_id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
 )
 
 select * from final
