@@ -240,13 +240,44 @@ def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
         run.source.keys(entity, keys, on_rows)
         _refuse_sudden_emptiness(run, entity, keys)
         missed, first_missed = _missed(run, entity, keys)
-        read = landing.count_rows(run.connection, keys)
+        moved_back = _moved_back(run, entity, keys)
+        read, rows = landing.count_rows(run.connection, keys), 0
         deleted = _write_tombstones(run, entity, keys)
     if missed:
         log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
         again = _read_changes(run, entity, schema, first_missed)
-        return _Counts(again.read, again.rows, deleted + again.deleted)
-    return _Counts(read, 0, deleted)
+        read, rows, deleted = again.read, again.rows, deleted + again.deleted
+    if moved_back and entity.is_mapped_by_hand:
+        raise SourceError(moved_back)
+    if moved_back:
+        log.warning(moved_back)
+    return _Counts(read, rows, deleted)
+
+
+def _moved_back(run: _Run, entity: Entity, keys: Path) -> str:
+    """Evidence that the cursor does not only grow: rows that are stamped earlier at the source than when they landed.
+
+    They are landed as they are now by this reconciliation; an ordinary load would never have seen them.
+    """
+    same = " and ".join(f"here.{quote(name)} is not distinct from there.{quote(name)}" for name in entity.key)
+    # Times may have landed as text with an offset, and before the first row everything is text.
+    is_older = " or ".join(
+        f"try_cast(there.{quote(entity.cursor or '')}::varchar as {kind}) "
+        f"< try_cast(here.{quote(entity.cursor or '')}::varchar as {kind})"
+        for kind in ("timestamptz", "bigint")
+    )
+    key = ", ".join(f"there.{quote(name)}::varchar" for name in entity.key)
+    row = run.connection.execute(
+        f"select count(*), list(concat_ws('/', {key}))[1:5] from read_parquet({literal(keys)}) as there "
+        f"inner join ({landing.present_sql(run.settings, entity)}) as here on {same} where {is_older}"
+    ).fetchone()
+    if not row or not row[0]:
+        return ""
+    return (
+        f"{entity.described_in}: {entity.name}: an older {entity.cursor} than when they landed have {row[0]:,} rows, "
+        f"such as {', '.join(row[1])}. They are landed now as they are, but a cursor must move forward with every "
+        f"change, or changes are seen only once a day: choose another column, or leave the cursor out."
+    )
 
 
 def _since(settings: Settings, entity: Entity) -> datetime | int | None:

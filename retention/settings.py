@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         # Later files of the list win: what was generated for this home beats the checkout's defaults.
         paths = [DOTENV, home / "retention.env"]
         files = DotEnvSettingsSource(settings_cls, env_file=paths)
-        return init_settings, env_settings, files, _SourceUrls(settings_cls, paths)
+        return init_settings, env_settings, _SourceUrls(settings_cls, paths), files
 
     @field_validator("sources", "notify", "working_days", mode="before")
     @classmethod

@@ -195,7 +195,28 @@ class Bitrix24Source:
         self._connection = connection
 
     def clock(self) -> datetime | None:
-        return None
+        with _told_apart("bitrix24"):
+            return datetime.fromisoformat(self._portal.call_method("server.time", {})["result"])
+
+    def may_write(self) -> str:
+        """An inbound webhook has all rights of the user who made it, within its scopes: there is no reading one."""
+        with _told_apart("bitrix24"):
+            scopes = self._portal.call_method("scope", {})["result"]
+            profile = self._portal.call_method("profile", {})["result"]
+        user = "an administrator" if profile.get("ADMIN") else f"user {profile.get('ID')}"
+        return f"whatever {user} may in {', '.join(scopes)} (no webhook only reads: let a user with few rights own it)"
+
+    def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
+        """The first page of the entity, or what there is of it."""
+        assert isinstance(entity, Method)
+        names = list(entity.columns)
+        parameters: dict[str, Any] = {"select": names} if entity.cursor else {}
+        if entity.entity_type:
+            parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
+        with _told_apart(entity.label):
+            answer = self._portal.call_method(entity.method, parameters)["result"]
+        items = answer["items"] if isinstance(answer, dict) else answer
+        return [{name: as_text(item.get(name)) for name in names} for item in items[:rows]]
 
     def stamp(self, moment: datetime) -> datetime:
         return moment
@@ -205,7 +226,7 @@ class Bitrix24Source:
         parameters: dict[str, Any] = {}
         if entity.entity_type:
             parameters = {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
-        with _told_apart(entity):
+        with _told_apart(entity.label):
             answer = self._portal.call_method(entity.fields_method, parameters)["result"]
         fields = answer.get("fields", answer) if isinstance(answer, dict) else {}
         return {
@@ -220,24 +241,25 @@ class Bitrix24Source:
         on_rows: Callable[[int], None],
         until: datetime | int | None = None,
     ) -> None:
-        self._read(entity, list(entity.columns), since, target, on_rows)
+        self._read(entity, list(entity.columns), since, until, target, on_rows)
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         names = [*entity.key, *([entity.cursor] if entity.cursor else [])]
-        self._read(entity, names, None, target, on_rows)
+        self._read(entity, names, None, None, target, on_rows)
 
     def _read(
         self,
         entity: Entity,
         names: list[str],
         since: datetime | int | None,
+        until: datetime | int | None,
         target: Path,
         on_rows: Callable[[int], None],
     ) -> None:
         assert isinstance(entity, Method)
         lines = target.with_suffix(".ndjson")
-        with _told_apart(entity), lines.open("w", encoding="utf-8") as handle:
-            for count, item in enumerate(self._list(entity, names, since), start=1):
+        with _told_apart(entity.label), lines.open("w", encoding="utf-8") as handle:
+            for count, item in enumerate(self._list(entity, names, since, until), start=1):
                 handle.write(json.dumps({name: as_text(item.get(name)) for name in names}, ensure_ascii=False) + "\n")
                 if count % 1000 == 0:
                     on_rows(count)
@@ -248,7 +270,9 @@ class Bitrix24Source:
         )
         lines.unlink()
 
-    def _list(self, entity: Method, names: list[str], since: datetime | int | None) -> Iterable[dict[str, Any]]:
+    def _list(
+        self, entity: Method, names: list[str], since: datetime | int | None, until: datetime | int | None
+    ) -> Iterable[dict[str, Any]]:
         if not entity.cursor:
             # user.get and department.get know no selection of fields and are short: plain paging serves.
             return self._portal.call_list(entity.method, {})["result"]
@@ -258,8 +282,9 @@ class Bitrix24Source:
             parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
         else:
             conditions["OWNER_TYPE_ID"] = COMPANY_OWNER
-        if isinstance(since, datetime):
-            conditions[f">={entity.cursor}"] = since.isoformat(timespec="seconds")
+        for sign, bound in ((">=", since), ("<", until)):
+            if isinstance(bound, datetime):
+                conditions[f"{sign}{entity.cursor}"] = bound.isoformat(timespec="seconds")
         if conditions:
             parameters["filter"] = conditions
         return self._portal.call_list_fast(entity.method, parameters)["result"]
@@ -357,7 +382,7 @@ class PartOfBatchFailed(RuntimeError):
 
 
 @contextmanager
-def _told_apart(entity: Entity) -> Iterator[None]:
+def _told_apart(label: str) -> Iterator[None]:
     """Turn an error of the SDK into one that says what to do, without the webhook's code in it."""
     from b24pysdk import errors
 
@@ -365,15 +390,15 @@ def _told_apart(entity: Entity) -> Iterator[None]:
         yield
     except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden) as error:
         raise SourceError(
-            f"{entity.label}: the portal refuses the webhook: {scrub(str(error))}. Check that the webhook in "
+            f"{label}: the portal refuses the webhook: {scrub(str(error))}. Check that the webhook in "
             f"RETENTION_BITRIX24_URL still exists and has the rights crm, user and department."
         ) from None
     except errors.BitrixRequestError as error:
         raise SourceError(
-            f"{entity.label}: the portal does not answer: {scrub(str(error))}. Check RETENTION_BITRIX24_URL."
+            f"{label}: the portal does not answer: {scrub(str(error))}. Check RETENTION_BITRIX24_URL."
         ) from None
     except (errors.BitrixSDKException, PartOfBatchFailed) as error:
-        raise SourceError(f"{entity.label}: {scrub(str(error))}") from None
+        raise SourceError(f"{label}: {scrub(str(error))}") from None
 
 
 def scrub(message: str) -> str:

@@ -95,7 +95,7 @@ class DatabaseSource:
         return dict(rows)
 
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
-        native = self._native(f"select * from ({_query(entity)}) as q limit {rows}")
+        native = self._native(f"select * from (\n{_query(entity)}\n) as q limit {rows}")
         answer = self.run(entity.label, f"select {self._select(entity, list(entity.columns))} from ({native})")
         names = [column[0] for column in answer.description or []]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
@@ -127,7 +127,7 @@ class DatabaseSource:
         pages, rows = [], 0
         for number, page in enumerate(self._pages(entity, bounds)):
             pages.append(target.with_suffix(f".{number}.parquet"))
-            native = self._native(f"select * from ({_query(entity)}) as q{_where([*bounds, *page])}")
+            native = self._native(f"select * from (\n{_query(entity)}\n) as q{_where([*bounds, *page])}")
             copied = self.run(
                 entity.label,
                 f"copy (select {columns} from ({native})) to {literal(pages[-1])} (format parquet, compression zstd)",
@@ -150,7 +150,7 @@ class DatabaseSource:
         column = getattr(entity, "page", "")
         if not column:
             return [[]]
-        query = f"select min({column}), max({column}) from ({_query(entity)}) as q{_where(bounds)}"
+        query = f"select min({column}), max({column}) from (\n{_query(entity)}\n) as q{_where(bounds)}"
         first, last = self.native(entity.label, query)[0]
         if first is None or last - first < PAGE_ROWS:
             return [[]]

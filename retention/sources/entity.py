@@ -39,5 +39,10 @@ class Entity:
         return f"retention/sources/{self.source}.py and the models in dbt_project/models/staging/{self.source}/"
 
     @property
+    def is_mapped_by_hand(self) -> bool:
+        """Whether a person chose the cursor, who can choose another one."""
+        return False
+
+    @property
     def label(self) -> str:
         return f"{self.source}.{self.origin or self.name}"

@@ -303,6 +303,7 @@ def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
 def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
     """Every row whose number of values is not the header's, without the row itself: rows hold names of people."""
     head = layout(path)
+    number = head.comments
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             for _ in range(head.comments):
@@ -321,6 +322,15 @@ def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
             path.name,
             "unreadable_file",
             f"entity {entity.name}: not UTF-8; save the file as UTF-8 (with or without a byte order mark)",
+        )
+    except csv.Error:
+        # Only a quote that nobody closes makes a value of more than a hundred thousand characters.
+        yield Problem(
+            path.name,
+            "uneven_row",
+            f"entity {entity.name}: a quoted value that begins in row {number + 1} is not closed; a quote inside a "
+            f'value is doubled ("")',
+            row=number + 1,
         )
 
 

@@ -84,6 +84,10 @@ class MappedEntity(Entity):
     def described_in(self) -> str:
         return self.place
 
+    @property
+    def is_mapped_by_hand(self) -> bool:
+        return True
+
 
 @cache
 def _read(path: Path, modified_ns: int) -> tuple[MappingFile, SqlMapping]:
@@ -120,7 +124,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
             overlap=query.overlap if query.cursor else None,
             required=frozenset(CANONICAL[name].required) | ({query.cursor} if query.cursor else set()),
             place=f"{file.path}:{file.line('entities', name)}",
-            definition=f"{query.query}\n{query.cursor}\n{mapping.timezone}",
+            definition=f"{query.query}\n{query.cursor}\n{mapping.timezone or settings.company_timezone}",
             query=query.query.strip().rstrip(";"),
         )
         for name, query in mapping.entities.items()
@@ -161,7 +165,7 @@ class SqlSource(DatabaseSource):
 
     def schema(self, entity: Entity) -> dict[str, str]:
         assert isinstance(entity, MappedEntity)
-        native = self._native(f"select * from ({entity.query}) as q")
+        native = self._native(f"select * from (\n{entity.query}\n) as q")
         described = self.run(entity.label, f"describe {native}", entity.query)
         return {row[0]: row[1] for row in described.fetchall()}
 

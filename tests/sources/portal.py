@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -98,8 +99,11 @@ def running() -> Iterator[Portal]:
         def do_POST(self) -> None:
             method = urlsplit(self.path).path.removesuffix(".json").rsplit("/", 1)[-1]
             parameters = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}") or {}
-            portal.requests.append((method, parameters))
-            if portal.failures:
+            if method != "server.time":
+                portal.requests.append((method, parameters))
+            if method == "server.time":
+                self._send(200, {"result": datetime.now(UTC).isoformat(timespec="seconds"), "time": TIME})
+            elif portal.failures:
                 status, code = portal.failures.pop(0)
                 self._send(status, {"error": code, "error_description": f"as ordered by {self.path}"})
             elif method == "batch":

@@ -166,6 +166,11 @@ def test_an_entity_of_only_a_header_is_there_and_empty(settings, folder, landed_
         ("clients.csv", CLIENTS.encode() + b"c3,Three\n", "row 4 has 2 values where the header has 3"),
         ("clients.csv", CLIENTS.encode() + b"c3,Three,2024-01-01,more\n", "row 4 has 4 values where the header has 3"),
         ("clients.csv", CLIENTS.encode() + "c3,Имя,2024-01-01\n".encode("cp1251"), "not UTF-8"),
+        (
+            "clients.csv",
+            CLIENTS.encode() + b'c3,"Three,2024-01-01\n' + b"c4,Four,2024-01-01\n" * 20_000,
+            "is not closed",
+        ),
         ("clients.csv", "client_key,имя,registered_at\n".encode("cp1251"), "not UTF-8"),
         ("clients.parquet", b"", "both clients.csv and clients.parquet are there"),
         ("contracts.parquet", b"no parquet", "both contracts.csv and contracts.parquet"),

@@ -1,0 +1,56 @@
+"""Harm: a demo portal that only our own connector understands, so that both could be wrong about Bitrix24 together.
+
+fast-bitrix24, a client library of other people, reads the demo company from it and must get the rows that the connector
+lands. It pages in its own way: by offset, with `total` and `next`, several pages to a batch.
+"""
+
+import json
+
+import duckdb
+import pytest
+from fast_bitrix24 import Bitrix
+
+from retention import landing
+from retention.extract import extract_source
+from retention.sources.bitrix24 import as_text
+from tests.running_company import running
+
+CASES = {
+    "companies": ("crm.item.list", 4),
+    "deals": ("crm.item.list", 2),
+    "termination_requests": ("crm.item.list", 1030),
+    "manager_assignments": ("crm.item.list", 1038),
+    "activities": ("crm.activity.list", None),
+    "users": ("user.get", None),
+}
+
+
+@pytest.fixture(scope="module")
+def company(postgres_server, tmp_path_factory):
+    with running(postgres_server, tmp_path_factory.mktemp("another"), clients=120, rate=1000, burst=10_000) as company:
+        yield company
+
+
+@pytest.fixture(scope="module")
+def landed(company):
+    extract_source(company.settings, "bitrix24")
+    with duckdb.connect() as connection:
+        landing.create_landing_views(connection, company.settings)
+        yield connection
+
+
+@pytest.mark.parametrize("entity", CASES)
+def test_another_client_library_reads_the_same_rows(company, landed, entity):
+    method, entity_type = CASES[entity]
+    address = company.settings.bitrix24_url.get_secret_value()
+    library = Bitrix(address, verbose=False, requests_per_second=1000, ssl=False)
+    parameters: dict = {} if method == "user.get" else {"select": ["*", "UF_*"]}
+    if entity_type:
+        parameters |= {"entityTypeId": entity_type, "useOriginalUfNames": "Y"}
+    theirs = library.get_all(method, parameters)
+    answer = landed.execute(f"select * exclude (_load_id, _row_number) from landing.bitrix24__{entity}")
+    names = [column[0] for column in answer.description]
+    ours = {json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in answer.fetchall()}
+    found = {json.dumps({name: as_text(item.get(name)) for name in names}, sort_keys=True) for item in theirs}
+    assert len(theirs) > 50 or entity == "users"  # more than a page, or there would be nothing to page
+    assert found == ours

@@ -1,0 +1,202 @@
+"""Harm: a company's own database would be read with a wrong clock, without its late rows, or not at all, and a mistake
+in its mapping would be found by whoever reads the charts instead of whoever wrote the file."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+
+from retention import landing
+from retention.build import effective_vars
+from retention.extract import extract_source, reconcile_source
+from retention.settings import load_settings
+from retention.sources import SourceError, entities
+
+TABLE = """create table calls (
+    number integer primary key, client varchar(20), inward {boolean}, at {naive}, changed {naive}, phone varchar(20)
+)"""
+MAPPING = """timezone: Asia/Tokyo
+entities:
+  contacts:
+    query: |
+      select concat('c', number) as contact_key, client as client_key,
+        case when inward then 'inbound' else 'outbound' end as direction,
+        'call' as channel, 'service' as purpose, at as occurred_at, changed
+      from calls -- all of them
+    cursor: changed
+    overlap: 1h
+"""
+
+
+@pytest.fixture
+def mapped(settings_for, tmp_path):
+    """Settings of a source `phone` with this mapping and address."""
+
+    def make(text, url=None, **more):
+        folder = tmp_path / "sources"
+        folder.mkdir(exist_ok=True)
+        (folder / "phone.yml").write_text(text, encoding="utf-8")
+        given = {"sources": ["phone"], "sources_dir": folder, "urls": {"phone": url} if url else {}}
+        return settings_for(**(given | more))
+
+    return make
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def phone(request, mapped):
+    """An empty table of calls: (what runs a statement of its owner, settings of a reader)."""
+    database = request.getfixturevalue(f"{request.param}_server").database("phone")
+    if request.param == "postgres":
+        opened, naive = psycopg.connect(database.owner_url, autocommit=True), "timestamp"
+    else:
+        opened, naive = database.connect(), "datetime(6)"
+    with closing(opened) as connection:
+
+        def execute(statement):
+            connection.cursor().execute(statement)
+
+        execute(TABLE.format(boolean="boolean", naive=naive))
+        yield execute, mapped(MAPPING, database.reader_url)
+
+
+def _call(number, changed, at="2025-01-01 09:00", client="C1"):
+    return f"insert into calls values ({number}, '{client}', true, '{at}', '{changed}', '+7 900 000-00-00')"
+
+
+def _rows(results):
+    (result,) = results
+    return result.rows, result.deleted
+
+
+def test_a_mapped_query_lands_canonical_rows_with_the_clock_of_the_file(phone, landed_rows):
+    execute, settings = phone
+    execute(_call(1, "2025-01-01 09:00"))
+    assert _rows(extract_source(settings, "phone")) == (1, 0)
+    columns = "contact_key, client_key, direction, channel, purpose, occurred_at = timestamptz '2025-01-01 00:00:00+00'"
+    assert landed_rows(settings, "phone__contacts", columns) == [("c1", "C1", "inbound", "call", "service", True)]
+    assert b"+7 900" not in landing.loads(settings, "phone", "contacts")[0].part.read_bytes()
+
+
+def test_changes_late_rows_and_deletions_of_a_mapped_query_are_found(phone, landed_rows):
+    execute, settings = phone
+    execute(_call(1, "2025-01-02 09:00"))
+    assert _rows(extract_source(settings, "phone")) == (1, 0)
+    assert _rows(extract_source(settings, "phone")) == (0, 0)
+    execute(_call(2, "2025-01-02 08:30"))
+    assert _rows(extract_source(settings, "phone")) == (1, 0)
+    execute(_call(3, "2024-12-01 09:00"))
+    assert _rows(extract_source(settings, "phone")) == (0, 0)
+    execute("delete from calls where number = 1")
+    assert _rows(reconcile_source(settings, "phone")) == (1, 1)
+    assert landed_rows(settings, "phone__contacts", "contact_key") == [("c2",), ("c3",)]
+    assert _rows(reconcile_source(settings, "phone")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("client as client_key,", "", ["phone.yml:4: ", "the required column client_key is missing"]),
+        ("at as occurred_at", "'soon' as occurred_at", ["phone.yml:4: ", "occurred_at is VARCHAR", "cast it"]),
+        ("from calls", "from cals", ["phone.yml:4: ", "entities.contacts.query", "cals"]),
+        ("at as occurred_at, changed", "at as occurred_at", ["phone.yml:9: ", "the query gives no column changed"]),
+        (
+            "occurred_at, changed",
+            "occurred_at, client as changed",
+            ["phone.yml:9: ", "changed is VARCHAR, which does not grow"],
+        ),
+        ("occurred_at, changed", "occurred_at, number as changed", ["phone.yml:10: ", "its overlap is a whole number"]),
+    ],
+)
+def test_a_mistake_that_only_the_database_knows_is_told_with_its_line(phone, mapped, before, after, told):
+    _, settings = phone
+    assert before in MAPPING
+    broken = mapped(MAPPING.replace(before, after), settings.url("phone").get_secret_value())
+    with pytest.raises(SourceError) as error:
+        extract_source(broken, "phone")
+    for part in told:
+        assert part in str(error.value)
+    assert not landing.loads(broken, "phone", "contacts")
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_without_a_database(mapped):
+    settings = mapped("timezone: Mars/Base\nentities:\n  contacts:\n    cursr: a\n    overlap: soon\n")
+    with pytest.raises(SourceError) as error:
+        entities(settings, "phone")
+    lines = str(error.value).splitlines()
+    assert [line.partition("phone.yml:")[2].partition(": ")[0] for line in lines] == ["1", "3", "4", "5"]
+    with pytest.raises(SourceError, match=r"phone\.yml:2: entities\.calls: there is no such entity"):
+        entities(mapped("entities:\n  calls: {query: select 1}\n"), "phone")
+
+
+def test_a_broken_mapping_of_a_source_that_is_not_enabled_stops_nothing(mapped, landed_rows):
+    settings = mapped("entities: 7\n", sources=["znuny"])
+    assert effective_vars(settings)["sql_sources"] == {}
+    assert landed_rows(settings, "znuny__ticket") == []
+
+
+def test_the_canonical_layer_is_told_what_a_mapping_delivers(mapped):
+    assert effective_vars(mapped(MAPPING))["sql_sources"] == {"phone": ["contacts"]}
+
+
+def test_an_address_of_any_name_is_read_from_environment_and_file_and_stays_secret(home, tmp_path, monkeypatch):
+    home.mkdir()
+    (home / "retention.env").write_text("RETENTION_PHONE_URL=mysql://u:from-file@h/d\n")
+    assert load_settings(home).url("phone").get_secret_value() == "mysql://u:from-file@h/d"
+    monkeypatch.setenv("RETENTION_PHONE_URL", "mysql://u:from-environment@h/d")
+    settings = load_settings(home)
+    assert settings.url("phone").get_secret_value() == "mysql://u:from-environment@h/d"
+    assert "from-" not in repr(settings) + json.dumps(settings.model_dump(mode="json"))
+
+
+def test_the_rows_of_a_mapped_query_stand_in_the_canonical_layer(phone, tmp_path):
+    execute, settings = phone
+    execute(_call(1, "2025-01-01 09:00"))
+    extract_source(settings, "phone")
+    execute("update calls set client = 'C2', changed = '2025-01-02 09:00'")
+    extract_source(settings, "phone")
+    build_file = tmp_path / "built.duckdb"
+    with duckdb.connect(str(build_file)) as connection:
+        landing.create_landing_views(connection, settings)
+    delivered = effective_vars(settings)["sql_sources"]
+    given = {"sources": settings.sources, "sql_sources": delivered, "as_of": "2026-01-01"}
+    command = [
+        *(str(Path(sys.executable).parent / "dbt"), "--quiet", "build", "--exclude-resource-type", "test", "unit_test"),
+        *("--select", "+stg_canonical__contacts", "--project-dir", "dbt_project", "--profiles-dir", "dbt_project"),
+        *("--vars", json.dumps(given), "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
+    ]
+    environment = os.environ | {"RETENTION_BUILD_FILE": str(build_file), "RETENTION_SEEDS": "seeds"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(build_file)) as connection:
+        rows = connection.execute("select source, contact_key, client_key from staging.stg_canonical__contacts")
+        assert rows.fetchall() == [("phone", "c1", "C2")]
+
+
+def test_a_cursor_that_is_empty_stops_the_load_with_the_rows_that_have_none(phone):
+    execute, settings = phone
+    execute(_call(1, "2025-01-01 09:00"))
+    execute("insert into calls (number, client, inward, at) values (7, 'C1', true, '2025-01-01 09:00')")
+    with pytest.raises(SourceError, match=r"phone\.yml:3: the cursor changed of .* is empty in 1 rows, such as c7"):
+        extract_source(settings, "phone")
+
+
+def test_a_cursor_that_moved_back_is_told_with_its_line_and_the_row_is_landed_as_it_is_now(phone, landed_rows):
+    execute, settings = phone
+    execute(_call(1, "2025-03-01 09:00"))
+    execute(_call(2, "2025-03-01 09:00"))
+    extract_source(settings, "phone")
+    execute("update calls set client = 'C9', changed = '2025-01-01 09:00' where number = 1")
+    assert _rows(extract_source(settings, "phone")) == (0, 0)
+    with pytest.raises(SourceError) as told:
+        reconcile_source(settings, "phone")
+    assert "phone.yml:3: " in str(told.value)
+    assert "contacts: an older changed than when they landed have 1 rows, such as c1" in str(told.value)
+    assert ("c1", "C9") in landed_rows(settings, "phone__contacts", "contact_key, client_key")
+    assert _rows(reconcile_source(settings, "phone")) == (0, 0)
