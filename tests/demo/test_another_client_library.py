@@ -43,7 +43,7 @@ def landed(company):
 def test_another_client_library_reads_the_same_rows(company, landed, entity):
     method, entity_type = CASES[entity]
     address = company.settings.bitrix24_url.get_secret_value()
-    library = Bitrix(address, verbose=False, requests_per_second=1000, ssl=False)
+    library = Bitrix(address, verbose=False, requests_per_second=1000.0, ssl=False)
     parameters: dict = {} if method == "user.get" else {"select": ["*", "UF_*"]}
     if entity_type:
         parameters |= {"entityTypeId": entity_type, "useOriginalUfNames": "Y"}
