@@ -39,7 +39,7 @@ STAGES: dict[str, list[str]] = {
 }
 GATE_PASSED = "marts gate"
 # Vars that only the pipeline itself sets, by options of their own.
-OWN_VARS = {"as_of", "sources", "system_entities", "sql_sources", "znuny"}
+OWN_VARS = {"as_of", "sources", "system_entities", "sql_sources", "znuny", "bitrix24"}
 
 
 class BuildError(RuntimeError):

@@ -323,7 +323,7 @@ def _missed(run: _Run, entity: Entity, keys: Path) -> tuple[int, datetime | int 
 def _refuse_sudden_emptiness(run: _Run, entity: Entity, keys: Path) -> None:
     """A source that suddenly knows no key at all has most likely lost a permission, not its data."""
     there = run.connection.execute(f"select count(*) from read_parquet({literal(keys)})").fetchone()
-    if there and there[0]:
+    if (there and there[0]) or not entity.is_there:
         return
     here = run.connection.execute(f"select count(*) from ({landing.present_sql(run.settings, entity)})").fetchone()
     if here and here[0] > SMALL_TABLE:

@@ -21,9 +21,11 @@
 
 {# A system's own codes as canonical ones. A code that is not listed passes as it is and is quarantined as unknown_code. #}
 {% macro coded(column, codes) -%}
+    {%- if not codes %}{{ column }}{% else -%}
     case {{ column }}
     {%- for code, canonical in codes.items() %} when '{{ code }}' then {{ "'" ~ canonical ~ "'" if canonical is not none else 'null' }}{% endfor %}
     else {{ column }} end
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -46,10 +48,14 @@
 
 {#
     A date-time of Bitrix24 as ISO text. Mostly it is that already (2023-08-24T13:19:39+03:00); some methods write 24.08.2023 13:19:39,
-    without a zone, which the canonical layer reads in the company's zone.
+    without a zone: it is the portal's, where sources/bitrix24.yml names it, else the canonical layer reads it in the company's.
 #}
 {% macro bitrix24_instant(column) -%}
     case
+        {% if bitrix24_mapping('timezone') -%}
+        when try_strptime({{ column }}, '%d.%m.%Y %H:%M:%S') is not null
+            then cast(timezone('{{ bitrix24_mapping("timezone") }}', strptime({{ column }}, '%d.%m.%Y %H:%M:%S')) as varchar)
+        {% endif -%}
         when {{ column }} like '__.__.____%'
             then concat(
                 substr({{ column }}, 7, 4), '-', substr({{ column }}, 4, 2), '-', substr({{ column }}, 1, 2), substr({{ column }}, 11)
@@ -77,26 +83,14 @@
 {% macro bitrix24_reference(column) -%} nullif({{ column }}, '0') {%- endmacro %}
 
 
-{# The options of the portal's list field "reason", by their number in the portal, as reason codes. #}
-{% macro bitrix24_reasons() %}
-    {% do return({
-        '61': 'unresponsive_support',
-        '62': 'price_and_fees',
-        '63': 'ignored_feedback',
-        '64': 'broken_promises',
-        '65': 'rigid_policy',
-        '66': 'impersonal_treatment',
-        '67': 'quality',
-        '68': 'privacy',
-        '69': 'not_adapting',
-        '70': 'rude_communication',
-        '71': 'untrained_staff',
-        '72': 'outage_miscommunication',
-        '73': 'over_selling',
-        '74': 'too_many_contacts',
-        '75': 'contradictory_information',
-        '76': 'competitor_offer',
-        '77': 'business_closed',
-        '78': 'other',
-    }) %}
+{# A part of what sources/bitrix24.yml says; empty where it says nothing. #}
+{% macro bitrix24_mapping(part) %}
+    {% set mapping = var('bitrix24', {}) %}
+    {% do return(mapping.get(part) if mapping is mapping else none) %}
+{% endmacro %}
+
+
+{# What the portal's codes of a role mean: code -> canonical code. #}
+{% macro bitrix24_codes(entity, role) %}
+    {% do return(((bitrix24_mapping('values') or {}).get(entity) or {}).get(role) or {}) %}
 {% endmacro %}

@@ -12,9 +12,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,13 @@ import duckdb
 from retention.duck import connect as duck_connect
 from retention.duck import literal
 from retention.settings import Settings
+from retention.sources import bitrix24_mapping
 from retention.sources.entity import Entity, SourceError
+from retention.sources.mapping import MappingFile
 
 log = logging.getLogger(__name__)
 
-# The numbers under which a portal keeps its smart processes. They differ from portal to portal: see
-# docs/connect-your-systems.md.
-ENTITY_TYPES = {
-    "companies": 4,
-    "deals": 2,
-    "termination_requests": 1030,
-    "dismissals": 1032,
-    "exit_interviews": 1034,
-    "reason_fixes": 1036,
-    "manager_assignments": 1038,
-    "mailings": 1040,
-}
+COMPANY, DEAL = 4, 2
 COMPANY_OWNER = "4"
 
 # Waits between attempts, in seconds. Being told to slow down is normal and worth twelve minutes (an operation limit is
@@ -52,15 +43,32 @@ TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Method(Entity):
-    """A list method of the interface. `entity_type` is set for crm.item.list."""
+    """A list method of the interface. `entity_type` is set for crm.item.list.
+
+    `fields`: column -> the portal's own name of it, where that is another one; `conditions`: what else chooses the
+    rows.
+    """
 
     method: str = "crm.item.list"
     fields_method: str = "crm.item.fields"
     entity_type: int | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    def portal_name(self, column: str) -> str:
+        return self.fields.get(column, column)
 
 
-def _items(name: str, *fields: str) -> Method:
-    columns = dict.fromkeys(("id", *fields, "updatedTime"), "VARCHAR")
+def _items(
+    name: str,
+    *plain: str,
+    entity_type: int | None,
+    fields: Mapping[str, str] | None = None,
+    conditions: Mapping[str, Any] | None = None,
+) -> Method:
+    """Items of the CRM: `plain` are fields of Bitrix24's own, `fields` the user fields by their roles."""
+    columns = dict.fromkeys(("id", *plain, *bitrix24_mapping.roles(name), "updatedTime"), "VARCHAR")
+    mapped = dict(fields or {})
     return Method(
         source="bitrix24",
         name=name,
@@ -68,130 +76,117 @@ def _items(name: str, *fields: str) -> Method:
         key=("id",),
         cursor="updatedTime",
         overlap=timedelta(hours=1),
-        required=frozenset(columns),
-        origin=f"{name} (crm.item.list, entityTypeId {ENTITY_TYPES[name]})",
-        entity_type=ENTITY_TYPES[name],
+        required=frozenset({"id", *plain, *mapped, "updatedTime"}) if entity_type else frozenset(),
+        origin=f"{name} (crm.item.list, entityTypeId {entity_type})" if entity_type else name,
+        definition=json.dumps([entity_type, mapped, conditions or {}], sort_keys=True),
+        entity_type=entity_type,
+        fields=mapped,
+        conditions=conditions or {},
+        is_there=entity_type is not None,
     )
 
 
-ENTITIES = (
-    _items(
-        "companies",
-        "title",
-        "createdTime",
-        "UF_CRM_SEGMENT",
-        "UF_CRM_SIZE_BAND",
-        "UF_CRM_REGION",
-        "UF_CRM_CHANNEL",
-        "UF_CRM_BILLING_NO",
-        "UF_CRM_HELPDESK_NO",
-        "UF_CRM_CLOSED_ON",
-        "UF_CRM_CONSENT",
+def _of_mapping(name: str, mapping: bitrix24_mapping.Bitrix24Mapping, *plain: str) -> Method:
+    """The items of a smart process, or of a deal pipeline that is used as one."""
+    part = mapping.items(name)
+    if part is None:
+        return _items(name, *plain, entity_type=None)
+    if part.pipeline is not None:
+        conditions = {"categoryId": part.pipeline}
+        return _items(name, *plain, entity_type=DEAL, fields=part.fields, conditions=conditions)
+    return _items(name, *plain, entity_type=part.entity_type, fields=part.fields)
+
+
+_USERS = Method(
+    source="bitrix24",
+    name="users",
+    columns=dict.fromkeys(
+        ("ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT", "UF_EMPLOYMENT_DATE", "UF_USR_LEFT_ON", "TIMESTAMP_X"),
+        "VARCHAR",
     ),
-    _items(
-        "deals",
-        "companyId",
-        "assignedById",
-        "stageId",
-        "opportunity",
-        "currencyId",
-        "createdTime",
-        "closedate",
-    ),
-    Method(
-        source="bitrix24",
-        name="users",
-        columns=dict.fromkeys(
-            (
-                "ID",
-                "XML_ID",
-                "NAME",
-                "LAST_NAME",
-                "UF_DEPARTMENT",
-                "UF_EMPLOYMENT_DATE",
-                "UF_USR_LEFT_ON",
-                "TIMESTAMP_X",
-            ),
-            "VARCHAR",
-        ),
-        key=("ID",),
-        required=frozenset({"ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT"}),
-        origin="users (user.get)",
-        method="user.get",
-        fields_method="user.fields",
-    ),
-    Method(
-        source="bitrix24",
-        name="departments",
-        columns=dict.fromkeys(("ID", "NAME", "PARENT", "UF_HEAD"), "VARCHAR"),
-        key=("ID",),
-        required=frozenset({"ID", "NAME", "UF_HEAD"}),
-        origin="departments (department.get)",
-        method="department.get",
-        fields_method="department.fields",
-    ),
-    Method(
-        source="bitrix24",
-        name="activities",
-        columns=dict.fromkeys(
-            (
-                "ID",
-                "OWNER_TYPE_ID",
-                "OWNER_ID",
-                "RESPONSIBLE_ID",
-                "DIRECTION",
-                "TYPE_ID",
-                "ORIGIN_ID",
-                "START_TIME",
-                "LAST_UPDATED",
-            ),
-            "VARCHAR",
-        ),
-        key=("ID",),
-        cursor="LAST_UPDATED",
-        overlap=timedelta(hours=1),
-        required=frozenset({"ID", "OWNER_TYPE_ID", "OWNER_ID", "DIRECTION", "TYPE_ID", "ORIGIN_ID", "START_TIME"}),
-        origin="activities (crm.activity.list)",
-        method="crm.activity.list",
-        fields_method="crm.activity.fields",
-    ),
-    _items(
-        "termination_requests",
-        "companyId",
-        "stageId",
-        "UF_CRM_1_REQUESTED_AT",
-        "UF_CRM_1_COMPLETED_AT",
-        "UF_CRM_1_BONUS_OFFERED",
-        "UF_CRM_1_OBSTACLE",
-    ),
-    _items("dismissals", "companyId", "UF_CRM_2_DISMISSED_AT", "UF_CRM_2_REASON", "UF_CRM_2_DECIDED_BY"),
-    _items(
-        "exit_interviews",
-        "companyId",
-        "UF_CRM_3_INVITED_AT",
-        "UF_CRM_3_CHANNEL",
-        "UF_CRM_3_ANSWERED_AT",
-        "UF_CRM_3_REASON",
-        "UF_CRM_3_WOULD_RETURN",
-    ),
-    _items("reason_fixes", "UF_CRM_4_REASON", "UF_CRM_4_DEPARTMENT", "UF_CRM_4_PLANNED_ON", "UF_CRM_4_FIXED_ON"),
-    _items(
-        "manager_assignments",
-        "companyId",
-        "UF_CRM_5_EMPLOYEE",
-        "UF_CRM_5_ROLE",
-        "UF_CRM_5_VALID_FROM",
-        "UF_CRM_5_VALID_TO",
-    ),
-    _items("mailings", "companyId", "UF_CRM_6_SENT_AT", "UF_CRM_6_OPENED_AT", "UF_CRM_6_UNSUBSCRIBED_AT"),
+    key=("ID",),
+    required=frozenset({"ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT"}),
+    origin="users (user.get)",
+    method="user.get",
+    fields_method="user.fields",
 )
+_DEPARTMENTS = Method(
+    source="bitrix24",
+    name="departments",
+    columns=dict.fromkeys(("ID", "NAME", "PARENT", "UF_HEAD"), "VARCHAR"),
+    key=("ID",),
+    required=frozenset({"ID", "NAME", "UF_HEAD"}),
+    origin="departments (department.get)",
+    method="department.get",
+    fields_method="department.fields",
+)
+_ACTIVITIES = Method(
+    source="bitrix24",
+    name="activities",
+    columns=dict.fromkeys(
+        (
+            "ID",
+            "OWNER_TYPE_ID",
+            "OWNER_ID",
+            "RESPONSIBLE_ID",
+            "DIRECTION",
+            "TYPE_ID",
+            "ORIGIN_ID",
+            "START_TIME",
+            "LAST_UPDATED",
+        ),
+        "VARCHAR",
+    ),
+    key=("ID",),
+    cursor="LAST_UPDATED",
+    overlap=timedelta(hours=1),
+    required=frozenset({"ID", "OWNER_TYPE_ID", "OWNER_ID", "DIRECTION", "TYPE_ID", "ORIGIN_ID", "START_TIME"}),
+    origin="activities (crm.activity.list)",
+    method="crm.activity.list",
+    fields_method="crm.activity.fields",
+    conditions={"OWNER_TYPE_ID": COMPANY_OWNER},
+)
+_DEAL_FIELDS = (
+    "companyId",
+    "assignedById",
+    "stageId",
+    "categoryId",
+    "opportunity",
+    "currencyId",
+    "createdTime",
+    "closedate",
+)
+
+
+def entities(settings: Settings, source: str) -> Sequence[Entity]:
+    # A source that is not enabled has its tables too, empty ones; its mapping file need not be there, or right.
+    mapping = bitrix24_mapping.Bitrix24Mapping()
+    if source in settings.sources:
+        _, mapping = bitrix24_mapping.read_mapping(settings)
+    return (
+        _items("companies", "title", "createdTime", entity_type=COMPANY, fields=mapping.companies.fields),
+        _items("deals", *_DEAL_FIELDS, entity_type=DEAL),
+        _USERS,
+        _DEPARTMENTS,
+        _ACTIVITIES,
+        _of_mapping("termination_requests", mapping, "companyId", "stageId"),
+        _of_mapping("dismissals", mapping, "companyId"),
+        _of_mapping("exit_interviews", mapping, "companyId"),
+        _of_mapping("reason_fixes", mapping),
+        _of_mapping("manager_assignments", mapping, "companyId"),
+        _of_mapping("mailings", mapping, "companyId"),
+    )
+
+
+dbt_vars = bitrix24_mapping.dbt_vars
 
 
 class Bitrix24Source:
     """One portal. See `retention.sources.Source` for the methods."""
 
-    def __init__(self, portal: Any, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, portal: Any, connection: duckdb.DuckDBPyConnection, file: MappingFile) -> None:
         self._portal = portal
+        self._file = file
         self._connection = connection
 
     def clock(self) -> datetime | None:
@@ -209,29 +204,44 @@ class Bitrix24Source:
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
         """The first page of the entity, or what there is of it."""
         assert isinstance(entity, Method)
+        if not entity.is_there:
+            return []
         names = list(entity.columns)
-        parameters: dict[str, Any] = {"select": names} if entity.cursor else {}
+        parameters: dict[str, Any] = {"select": [entity.portal_name(name) for name in names]} if entity.cursor else {}
         if entity.entity_type:
             parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
         with _told_apart(entity.label):
             answer = self._portal.call_method(entity.method, parameters)["result"]
         items = answer["items"] if isinstance(answer, dict) else answer
-        return [{name: as_text(item.get(name)) for name in names} for item in items[:rows]]
+        return [{name: as_text(item.get(entity.portal_name(name))) for name in names} for item in items[:rows]]
 
     def stamp(self, moment: datetime) -> datetime:
         return moment
 
     def schema(self, entity: Entity) -> dict[str, str]:
         assert isinstance(entity, Method)
+        if not entity.is_there:
+            return {}
         parameters: dict[str, Any] = {}
         if entity.entity_type:
             parameters = {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
         with _told_apart(entity.label):
             answer = self._portal.call_method(entity.fields_method, parameters)["result"]
         fields = answer.get("fields", answer) if isinstance(answer, dict) else {}
-        return {
-            name: str(field.get("type", "")) if isinstance(field, dict) else "text" for name, field in fields.items()
+        offered = {
+            name: str(about.get("type", "")) if isinstance(about, dict) else "text" for name, about in fields.items()
         }
+        if absent := [role for role, name in entity.fields.items() if name not in offered]:
+            raise self._file.error(
+                (
+                    (entity.name, "fields", role),
+                    f"the portal has no field {entity.fields[role]} (entityTypeId {entity.entity_type}). Write the "
+                    f"name that it has now, or leave the line out; nothing was landed from {entity.name}",
+                )
+                for role in absent
+            )
+        # A user field is known by its role, whatever the portal calls it.
+        return offered | {role: offered[name] for role, name in entity.fields.items()}
 
     def extract(
         self,
@@ -260,7 +270,8 @@ class Bitrix24Source:
         lines = target.with_suffix(".ndjson")
         with _told_apart(entity.label), lines.open("w", encoding="utf-8") as handle:
             for count, item in enumerate(self._list(entity, names, since, until), start=1):
-                handle.write(json.dumps({name: as_text(item.get(name)) for name in names}, ensure_ascii=False) + "\n")
+                row = {name: as_text(item.get(entity.portal_name(name))) for name in names}
+                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
                 if count % 1000 == 0:
                     on_rows(count)
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
@@ -273,15 +284,17 @@ class Bitrix24Source:
     def _list(
         self, entity: Method, names: list[str], since: datetime | int | None, until: datetime | int | None
     ) -> Iterable[dict[str, Any]]:
+        if not entity.is_there:
+            return []
         if not entity.cursor:
-            # user.get and department.get know no selection of fields and are short: plain paging serves.
-            return self._portal.call_list(entity.method, {})["result"]
-        parameters: dict[str, Any] = {"select": names}
-        conditions: dict[str, Any] = {}
+            # These know no selection of fields. By id too: paged by offset, a deletion meanwhile would skip somebody.
+            return self._portal.call_list_fast(entity.method, {})["result"]
+        # A role that the mapping leaves out is no field of the portal.
+        asked = [entity.portal_name(name) for name in names if name in entity.required or name in entity.key]
+        parameters: dict[str, Any] = {"select": asked if entity.entity_type else names}
+        conditions: dict[str, Any] = dict(entity.conditions)
         if entity.entity_type:
             parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
-        else:
-            conditions["OWNER_TYPE_ID"] = COMPANY_OWNER
         for sign, bound in ((">=", since), ("<", until)):
             if isinstance(bound, datetime):
                 conditions[f"{sign}{entity.cursor}"] = bound.isoformat(timespec="seconds")
@@ -303,10 +316,6 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def entities(settings: Settings, source: str) -> Sequence[Entity]:
-    return ENTITIES
-
-
 @contextmanager
 def connect(settings: Settings, source: str) -> Iterator[Bitrix24Source]:
     """Open the portal behind the webhook address of the setting `bitrix24_url`."""
@@ -316,10 +325,11 @@ def connect(settings: Settings, source: str) -> Iterator[Bitrix24Source]:
             f"(an inbound webhook) in {settings.home / 'retention.env'} or .env, or take bitrix24 out of "
             f"RETENTION_SOURCES."
         )
+    file, _ = bitrix24_mapping.read_mapping(settings)
     portal = _portal(settings.bitrix24_url.get_secret_value())
     connection = duck_connect(settings.extensions)
     try:
-        yield Bitrix24Source(portal, connection)
+        yield Bitrix24Source(portal, connection, file)
     finally:
         connection.close()
 
@@ -353,7 +363,11 @@ def _portal(url: str) -> Any:
                     answer = call(f"{base}/{api_method}.json", params=params, timeout=TIMEOUT_SECONDS, max_retries=1)
                 except (errors.BitrixAPIServiceUnavailable, errors.BitrixAPITooManyRequests) as error:
                     failure, wait = error, next(slow_down, None)
-                except (errors.BitrixRequestError, errors.BitrixResponse500JSONDecodeError) as error:
+                except (
+                    errors.BitrixRequestError,
+                    errors.BitrixResponse500JSONDecodeError,
+                    errors.BitrixBaseAPIInternalServerError,
+                ) as error:
                     failure, wait = error, next(unreachable, None)
                 else:
                     failed = answer["result"].get("result_error") if api_method == "batch" else None

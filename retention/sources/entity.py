@@ -21,6 +21,7 @@ class Entity:
     `origin`: the name of the table at the source, for messages.
     `definition`: how the rows are read, as text. When it is another one than that of the last load, what has landed was
     read otherwise, and the table is read from its beginning again.
+    `is_there`: false for a table that the company does not have; it is empty then, whatever has landed from it before.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Entity:
     required: frozenset[str] = field(default_factory=frozenset)
     origin: str = ""
     definition: str = ""
+    is_there: bool = True
 
     @property
     def described_in(self) -> str:

@@ -88,7 +88,8 @@ def _names(names: Sequence[str | None]) -> str:
 
 
 def entities(settings: Settings, source: str) -> Sequence[Entity]:
-    fields = read_mapping(settings).dynamic_fields
+    # A source that is not enabled has its tables too, empty ones; its mapping file need not be right.
+    fields = (read_mapping(settings) if source in settings.sources else ZnunyMapping()).dynamic_fields
     told_by_history = [name for name in (fields.promised_date, fields.satisfaction) if name]
     of_field = " or ".join(
         f"left(name, {len(start)}) = '{start}'" for start in (f"%%FieldName%%{name}%%" for name in told_by_history)

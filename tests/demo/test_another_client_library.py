@@ -12,6 +12,7 @@ from fast_bitrix24 import Bitrix
 
 from retention import landing
 from retention.extract import extract_source
+from retention.sources import entities
 from retention.sources.bitrix24 import as_text
 from tests.running_company import running
 
@@ -51,6 +52,10 @@ def test_another_client_library_reads_the_same_rows(company, landed, entity):
     answer = landed.execute(f"select * exclude (_load_id, _row_number) from landing.bitrix24__{entity}")
     names = [column[0] for column in answer.description]
     ours = {json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in answer.fetchall()}
-    found = {json.dumps({name: as_text(item.get(name)) for name in names}, sort_keys=True) for item in theirs}
+    (known,) = [known for known in entities(company.settings, "bitrix24") if known.name == entity]
+    found = {
+        json.dumps({name: as_text(item.get(known.portal_name(name))) for name in names}, sort_keys=True)
+        for item in theirs
+    }
     assert len(theirs) > 50 or entity == "users"  # more than a page, or there would be nothing to page
     assert found == ours

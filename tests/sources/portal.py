@@ -13,9 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from retention.sources.bitrix24 import ENTITIES, ENTITY_TYPES
+from retention.settings import PROJECT_ROOT, load_settings
+from retention.sources.bitrix24 import entities
 
-NAMES = {number: name for name, number in ENTITY_TYPES.items()}
+# The portal of the mapping file that is delivered.
+ENTITIES = entities(load_settings(sources=["bitrix24"], sources_dir=PROJECT_ROOT / "sources"), "bitrix24")
+NAMES = {entity.entity_type: entity.name for entity in ENTITIES if entity.entity_type}
 TIME = {"start": 0, "finish": 0, "duration": 0, "processing": 0, "date_start": "", "date_finish": ""}
 
 
@@ -25,7 +28,10 @@ class Portal:
 
     def __init__(self) -> None:
         self.items: dict[str, list[dict[str, Any]]] = {entity.name: [] for entity in ENTITIES}
-        self.fields = {entity.name: {name: {"type": "string"} for name in entity.columns} for entity in ENTITIES}
+        self.fields = {
+            entity.name: {entity.portal_name(name): {"type": "string"} for name in entity.columns}
+            for entity in ENTITIES
+        }
         self.failures: list[tuple[int, str]] = []
         self.batch_failures: list[str] = []
         self.requests: list[tuple[str, dict[str, Any]]] = []

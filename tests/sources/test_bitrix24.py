@@ -172,7 +172,8 @@ def test_a_portal_that_does_not_answer_is_said_so_without_the_webhooks_code(sett
 
 def test_a_user_field_that_was_removed_is_named(portal, settings):
     del portal.fields["companies"]["UF_CRM_SEGMENT"]
-    with pytest.raises(SourceError, match=r"bitrix24\.companies .*: the column UF_CRM_SEGMENT is gone from the source"):
+    told = r"bitrix24\.yml:\d+: companies\.fields\.segment: the portal has no field UF_CRM_SEGMENT"
+    with pytest.raises(SourceError, match=told):
         extract_source(settings, "bitrix24")
 
 

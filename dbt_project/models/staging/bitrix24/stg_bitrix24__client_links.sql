@@ -6,25 +6,25 @@ with companies as (
 links as (
     select
         'billing' as source,
-        UF_CRM_BILLING_NO as source_key,
+        billing_key as source_key,
         id as client_key,
         {{ bitrix24_instant('updatedTime') }} as updated_at,
         _load_id,
         _row_number
     from companies
-    where UF_CRM_BILLING_NO is not null
+    where billing_key is not null
 
     union all
 
     select
         'znuny' as source,
-        UF_CRM_HELPDESK_NO as source_key,
+        helpdesk_key as source_key,
         id as client_key,
         {{ bitrix24_instant('updatedTime') }} as updated_at,
         _load_id,
         _row_number
     from companies
-    where UF_CRM_HELPDESK_NO is not null
+    where helpdesk_key is not null
 )
 
 select * from links

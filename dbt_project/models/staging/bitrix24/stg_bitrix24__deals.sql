@@ -16,6 +16,10 @@ staged as (
             when deals.stageId is not null then 'open'
         end as stage
     from deals
+    {% if bitrix24_mapping('pipelines') %}
+    -- Pipelines that hold requests to leave or the like are no sales.
+    where deals.categoryId is null or deals.categoryId not in ({{ quoted_list(bitrix24_mapping('pipelines') | map('string') | list) }})
+    {% endif %}
 ),
 
 final as (

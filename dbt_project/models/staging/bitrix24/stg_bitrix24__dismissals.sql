@@ -14,7 +14,7 @@ dismissals as (
         on
             landed.id = newest.id
             and landed.companyId is not distinct from newest.companyId
-            and landed.UF_CRM_2_DISMISSED_AT is not distinct from newest.UF_CRM_2_DISMISSED_AT
+            and landed.dismissed_at is not distinct from newest.dismissed_at
 ),
 
 users as (
@@ -24,16 +24,14 @@ users as (
 final as (
     select
         {{ bitrix24_reference('dismissals.companyId') }} as client_key,
-        {{ bitrix24_instant('dismissals.UF_CRM_2_DISMISSED_AT') }} as dismissed_at,
-        {{ coded('dismissals.UF_CRM_2_REASON', {
-            '41': 'illegal_use', '42': 'abuse', '43': 'blackmail', '44': 'unprofitable'
-        }) }} as reason,
+        {{ bitrix24_instant('dismissals.dismissed_at') }} as dismissed_at,
+        {{ coded('dismissals.reason', bitrix24_codes('dismissals', 'reason')) }} as reason,
         users.employee_key as decided_by,
         {{ bitrix24_instant('dismissals.updatedTime') }} as updated_at,
         dismissals._load_id,
         dismissals._row_number
     from dismissals
-    left join users on dismissals.UF_CRM_2_DECIDED_BY = users.user_id
+    left join users on dismissals.decided_by = users.user_id
 )
 
 select * from final

@@ -14,9 +14,9 @@ assignments as (
         on
             landed.id = newest.id
             and landed.companyId is not distinct from newest.companyId
-            and landed.UF_CRM_5_EMPLOYEE is not distinct from newest.UF_CRM_5_EMPLOYEE
-            and landed.UF_CRM_5_ROLE is not distinct from newest.UF_CRM_5_ROLE
-            and landed.UF_CRM_5_VALID_FROM is not distinct from newest.UF_CRM_5_VALID_FROM
+            and landed.employee is not distinct from newest.employee
+            and landed.role is not distinct from newest.role
+            and landed.valid_from is not distinct from newest.valid_from
 ),
 
 users as (
@@ -27,14 +27,14 @@ final as (
     select
         {{ bitrix24_reference('assignments.companyId') }} as client_key,
         users.employee_key,
-        {{ coded('assignments.UF_CRM_5_ROLE', {'81': 'sales', '82': 'account_manager'}) }} as role,
-        {{ bitrix24_day('assignments.UF_CRM_5_VALID_FROM') }} as valid_from,
-        {{ bitrix24_day('assignments.UF_CRM_5_VALID_TO') }} as valid_to,
+        {{ coded('assignments.role', bitrix24_codes('manager_assignments', 'role')) }} as role,
+        {{ bitrix24_day('assignments.valid_from') }} as valid_from,
+        {{ bitrix24_day('assignments.valid_to') }} as valid_to,
         {{ bitrix24_instant('assignments.updatedTime') }} as updated_at,
         assignments._load_id,
         assignments._row_number
     from assignments
-    left join users on assignments.UF_CRM_5_EMPLOYEE = users.user_id
+    left join users on assignments.employee = users.user_id
 )
 
 select * from final

@@ -9,15 +9,15 @@ departments as (
 final as (
     select
         fixes.id as fix_key,
-        {{ coded('fixes.UF_CRM_4_REASON', bitrix24_reasons()) }} as reason_code,
+        {{ coded('fixes.reason_code', bitrix24_codes('reason_fixes', 'reason_code')) }} as reason_code,
         departments.NAME as owner_department,
-        {{ bitrix24_day('fixes.UF_CRM_4_PLANNED_ON') }} as planned_on,
-        {{ bitrix24_day('fixes.UF_CRM_4_FIXED_ON') }} as fixed_on,
+        {{ bitrix24_day('fixes.planned_on') }} as planned_on,
+        {{ bitrix24_day('fixes.fixed_on') }} as fixed_on,
         {{ bitrix24_instant('fixes.updatedTime') }} as updated_at,
         fixes._load_id,
         fixes._row_number
     from fixes
-    left join departments on fixes.UF_CRM_4_DEPARTMENT = departments.ID
+    left join departments on fixes.owner_department = departments.ID
 )
 
 select * from final

@@ -6,17 +6,12 @@ renamed as (
     select
         id as request_key,
         {{ bitrix24_reference('companyId') }} as client_key,
-        {{ bitrix24_instant('UF_CRM_1_REQUESTED_AT') }} as requested_at,
-        {{ coded('stageId', {
-            'DT1030_1:NEW': none,
-            'DT1030_1:UC_RELEASED': 'released',
-            'DT1030_1:UC_RETAINED': 'retained',
-            'DT1030_1:UC_WITHDRAWN': 'withdrawn'
-        }) }} as outcome,
-        {{ bitrix24_instant('UF_CRM_1_COMPLETED_AT') }} as completed_at,
+        {{ bitrix24_instant('requested_at') }} as requested_at,
+        {{ coded('stageId', bitrix24_codes('termination_requests', 'outcome')) }} as outcome,
+        {{ bitrix24_instant('completed_at') }} as completed_at,
         -- A flag that nobody touched comes empty and means no.
-        coalesce({{ bitrix24_flag('UF_CRM_1_BONUS_OFFERED') }}, 'false') as bonus_offered,
-        UF_CRM_1_OBSTACLE as obstacle,
+        coalesce({{ bitrix24_flag('bonus_offered') }}, 'false') as bonus_offered,
+        obstacle,
         {{ bitrix24_instant('updatedTime') }} as updated_at,
         _load_id,
         _row_number
