@@ -175,7 +175,11 @@ def _read_changes(
         _progress(run.report, entity) as on_rows,
     ):
         raw = folder / "raw.parquet"
-        run.source.extract(entity, since, raw, on_rows, until)
+        began = run.source.extract(entity, since, raw, on_rows, until)
+        if began and not is_backfill:
+            # What changed since at rows that an earlier attempt had read is for the next load to find.
+            now = min(now, run.source.stamp(began))
+            covers_until = min(covers_until, began.astimezone(run.settings.zone).date())
         read = landing.count_rows(run.connection, raw)
         keys = None
         if is_whole:

@@ -44,8 +44,11 @@ class Source(Protocol):
 
     def extract(
         self, entity: Entity, since: Since, target: Path, on_rows: Callable[[int], None], until: Since = None
-    ) -> None:
+    ) -> datetime | None:
         """Write the rows with since <= cursor < until (None = without that bound) to the Parquet file `target`.
+
+        Returns since when changes may be missing from it, where that is earlier than the call: a source may go on with
+        a read that was cut off.
 
         `on_rows` is told the number of rows so far where the system hands them over bit by bit.
         """

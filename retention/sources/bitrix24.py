@@ -25,7 +25,7 @@ import duckdb
 from retention.duck import connect as duck_connect
 from retention.duck import literal
 from retention.settings import Settings
-from retention.sources import bitrix24_mapping
+from retention.sources import bitrix24_mapping, interrupted
 from retention.sources.entity import Entity, SourceError
 from retention.sources.mapping import MappingFile
 
@@ -250,8 +250,27 @@ class Bitrix24Source:
         target: Path,
         on_rows: Callable[[int], None],
         until: datetime | int | None = None,
-    ) -> None:
-        self._read(entity, list(entity.columns), since, until, target, on_rows)
+    ) -> datetime | None:
+        """As the interface says. A read that was cut off goes on behind the last id that it had.
+
+        Returns the instant at which the first attempt began: what changed later at rows that it had read is not here.
+        """
+        assert isinstance(entity, Method)
+        names = list(entity.columns)
+        if not entity.cursor:
+            self._read(entity, names, since, until, target, on_rows)
+            return None
+        request = json.dumps([entity.definition, names, str(since), str(until)])
+        with interrupted.attempt(target.parent.parent, request, entity.key[0]) as going, _told_apart(entity.label):
+            if going.is_continued:
+                log.info("%s: going on behind the %s rows of an attempt that was cut off", entity.label, going.rows)
+            for count, item in enumerate(self._list(entity, names, since, until, going.last_id), start=going.rows + 1):
+                going.write(_row(entity, names, item))
+                if count % 1000 == 0:
+                    on_rows(count)
+            going.handle.flush()
+            self._write(going.path, names, target)
+        return going.began if going.is_continued else None
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         names = [*entity.key, *([entity.cursor] if entity.cursor else [])]
@@ -270,19 +289,26 @@ class Bitrix24Source:
         lines = target.with_suffix(".ndjson")
         with _told_apart(entity.label), lines.open("w", encoding="utf-8") as handle:
             for count, item in enumerate(self._list(entity, names, since, until), start=1):
-                row = {name: as_text(item.get(entity.portal_name(name))) for name in names}
-                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+                handle.write(json.dumps(_row(entity, names, item), ensure_ascii=False) + "\n")
                 if count % 1000 == 0:
                     on_rows(count)
+        self._write(lines, names, target)
+        lines.unlink()
+
+    def _write(self, lines: Path, names: list[str], target: Path) -> None:
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
         self._connection.execute(
             f"copy (select * from read_json({literal(lines)}, format = 'newline_delimited', columns = {{{columns}}})) "
             f"to {literal(target)} (format parquet, compression zstd)"
         )
-        lines.unlink()
 
     def _list(
-        self, entity: Method, names: list[str], since: datetime | int | None, until: datetime | int | None
+        self,
+        entity: Method,
+        names: list[str],
+        since: datetime | int | None,
+        until: datetime | int | None,
+        behind: int = 0,
     ) -> Iterable[dict[str, Any]]:
         if not entity.is_there:
             return []
@@ -298,9 +324,15 @@ class Bitrix24Source:
         for sign, bound in ((">=", since), ("<", until)):
             if isinstance(bound, datetime):
                 conditions[f"{sign}{entity.cursor}"] = bound.isoformat(timespec="seconds")
+        if behind:
+            conditions[f">={entity.key[0]}"] = behind + 1
         if conditions:
             parameters["filter"] = conditions
         return self._portal.call_list_fast(entity.method, parameters)["result"]
+
+
+def _row(entity: Method, names: list[str], item: dict[str, Any]) -> dict[str, str | None]:
+    return {name: as_text(item.get(entity.portal_name(name))) for name in names}
 
 
 def as_text(value: object) -> str | None:

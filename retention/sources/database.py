@@ -107,13 +107,14 @@ class DatabaseSource:
         target: Path,
         on_rows: Callable[[int], None],
         until: datetime | int | None = None,
-    ) -> None:
+    ) -> datetime | None:
         bounds = [
             f"{entity.cursor} {sign} {self._value(entity, value)}"
             for sign, value in ((">=", since), ("<", until))
             if value is not None
         ]
         self._copy(entity, list(entity.columns), bounds, target, on_rows)
+        return None
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         names = dict.fromkeys([*entity.key, *([entity.cursor] if entity.cursor else [])])

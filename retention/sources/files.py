@@ -204,7 +204,7 @@ class FilesSource:
         target: Path,
         on_rows: Callable[[int], None],
         until: datetime | int | None = None,
-    ) -> None:
+    ) -> datetime | None:
         path = self.path(entity)
         assert path is not None
         try:
@@ -216,6 +216,7 @@ class FilesSource:
             more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
             told = "\n".join(f"{self._folder}/{problem}" for problem in problems[:NAMED_LINES])
             raise SourceError(told + more) from None
+        return None
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         self.extract(entity, None, target, on_rows)

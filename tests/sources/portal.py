@@ -49,7 +49,10 @@ class Portal:
             if operator == ">":
                 rows = [row for row in rows if int(row[field]) > int(value)]
             elif operator == ">=":
-                rows = [row for row in rows if str(row[field]) >= str(value)]
+                as_id = int if field.lower() == "id" else str
+                rows = [row for row in rows if as_id(row[field]) >= as_id(value)]
+            elif operator == "<":
+                rows = [row for row in rows if row[field] < str(value)]
             else:
                 rows = [row for row in rows if str(row[field]) == str(value)]
         if parameters.get("select"):

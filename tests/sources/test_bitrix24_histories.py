@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retention.extract import extract_source
 from retention.settings import load_settings
-from retention.sources import SourceError, bitrix24, entities
+from retention.sources import SourceError, bitrix24, entities, interrupted
 from tests.sources import portal as portals
 from tests.sources.histories import POINTS, bounded, killed_load, leftovers, load, present
 
@@ -173,3 +173,78 @@ def test_a_user_who_is_deleted_between_two_pages_hides_no_other(portal, tmp_path
     known = {entity.name: entity for entity in entities(settings, "bitrix24")}
     rows = {row[0] for row in present(settings, known["users"], "ID")}
     assert {str(number) for number in range(1, 121)} - rows <= {"3"}
+
+
+def companies(numbers):
+    stamp = "2025-01-01T12:00:00+03:00"
+    stamped = {"createdTime": stamp, "updatedTime": stamp, "UF_CRM_SEGMENT": "retail"}
+    return [{"id": number, "title": f"Client {number}"} | stamped for number in numbers]
+
+
+def segments(settings) -> dict[str, str]:
+    return {number: segment for number, segment, _ in landed(settings)[0]}
+
+
+def cut_off_after(portal, monkeypatch, calls: int) -> None:
+    """Let the portal refuse everything after a number of batches."""
+    batch, made = portals.Portal.batch, []
+
+    def counted(self, commands):
+        made.append(commands)
+        if len(made) > calls:
+            raise ConnectionError("the line is dead")
+        return batch(self, commands)
+
+    monkeypatch.setattr(portals.Portal, "batch", counted)
+
+
+def test_a_load_that_is_cut_off_goes_on_behind_what_it_had(portal, tmp_path, monkeypatch):
+    # A call and a batch bring 2,550 rows: the second batch is never answered.
+    portal.items["companies"] = companies(range(1, 2_801))
+    settings = settings_of(tmp_path, portal)
+    with monkeypatch.context() as patch:
+        cut_off_after(portal, patch, 1)
+        with pytest.raises(SourceError, match="does not answer"):
+            extract_source(settings, "bitrix24")
+    assert landed(settings) == ([], [])
+    kept = settings.landing / "bitrix24" / "companies" / ".interrupted"
+    assert kept.is_dir()
+
+    # Meanwhile a row that was read already changes, one is new, and one that was not read yet is deleted.
+    portal.items["companies"][0] |= {"UF_CRM_SEGMENT": "finance", "updatedTime": "2099-01-01T12:00:00+03:00"}
+    portal.items["companies"].append(companies([2_801])[0])
+    del portal.items["companies"][2_799]
+    portal.requests.clear()
+    assert extract_source(settings, "bitrix24")[0].rows == 2_800
+    batches = [parameters["cmd"].values() for method, parameters in portal.requests if method == "batch"]
+    assert all("=2551" in command for command in batches[0])
+    assert not kept.exists()
+    assert segments(settings)["1"] == "retail"  # as it was read; its change is for the next load
+    assert "2801" in segments(settings) and "2800" not in segments(settings)
+    extract_source(settings, "bitrix24")
+    assert segments(settings)["1"] == "finance"
+
+
+def test_what_another_read_had_is_not_gone_on_with(portal, tmp_path, monkeypatch):
+    portal.items["companies"] = companies(range(1, 2_801))
+    settings = settings_of(tmp_path, portal)
+    with monkeypatch.context() as patch:
+        cut_off_after(portal, patch, 1)
+        with pytest.raises(SourceError):
+            extract_source(settings, "bitrix24")
+    about = settings.landing / "bitrix24" / "companies" / ".interrupted" / "about.json"
+    about.write_text(about.read_text().replace("segment", "something"))
+    portal.items["companies"][0] |= {"UF_CRM_SEGMENT": "finance"}
+    assert extract_source(settings, "bitrix24")[0].rows == 2_800
+    assert ("1", "finance", "2025-01-01T12:00:00+03:00") in landed(settings)[0]
+
+
+def test_a_last_line_that_was_cut_in_two_is_read_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt), interrupted.attempt(tmp_path, "the same", "id") as going:
+        going.write({"id": "7", "name": "whole"})
+        going.handle.write('{"id": "8", "na')
+        raise KeyboardInterrupt
+    with interrupted.attempt(tmp_path, "the same", "id") as going:
+        assert (going.rows, going.last_id) == (1, 7)
+        assert going.path.read_text().splitlines() == ['{"id": "7", "name": "whole"}']
+    assert not list(tmp_path.iterdir())
