@@ -99,6 +99,24 @@ def test_a_build_waits_for_each_enabled_source_and_for_no_other(tmp_path):
     assert "extract_crm" not in only_files
 
 
+def test_a_database_that_a_mapping_file_adds_has_a_dag_of_its_own_and_builds_wait_for_it(tmp_path):
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "surveys.yml").write_text("entities:\n  feedback: {query: select 1}\n")
+    with_surveys = read(
+        DAGS,
+        tmp_path,
+        RETENTION_SOURCES="files,surveys",
+        RETENTION_FILES_DIR=str(tmp_path),
+        RETENTION_SOURCES_DIR=str(tmp_path / "sources"),
+    )
+    task = with_surveys["extract_surveys"]["tasks"]["extract"]
+    assert (task["emits"], task["pool"], task["backs_off"]) == (["landed_surveys"], "source_sql", True)
+    assert with_surveys["extract_surveys"]["schedule"] == with_surveys["extract_files"]["schedule"]
+    assert with_surveys["build_warehouse"]["schedule"] == "after all of landed_files, landed_surveys"
+    assert "reconcile_surveys" in with_surveys["reconcile_keys"]["tasks"]
+    assert "source_sql" in json.loads((DAGS / "pools.json").read_text())
+
+
 def test_no_dag_file_imports_anything_heavy(tmp_path):
     assert not HEAVY & set(read(DAGS, tmp_path, "--imports"))
 

@@ -241,3 +241,27 @@ def test_the_file_can_be_written_again_after_the_suites_have_run(
     run_suites(file, [suites["marts_fct_spells"], suites["marts_dim_clients"]])
     with duckdb.connect(str(file)) as connection:
         connection.execute("create table free (id integer)")
+
+
+def test_the_suites_of_sql_sources_notice_what_they_are_there_for(tmp_path: Path) -> None:
+    variables = {"sql_sources": {"shop": ["contracts", "payments"]}}
+    suites = [suite for suite in load_suites(EXPECTATIONS, "landing", variables) if suite.table.startswith("shop__")]
+    assert {suite.table for suite in suites} == {"shop__contracts", "shop__payments"}
+    file = tmp_path / "build.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "create schema landing; "
+            "create table landing.loads (source varchar, entity varchar, rows bigint); "
+            "create table landing.shop__contracts (contract_key varchar, _load_id varchar, _row_number bigint); "
+            "create table landing.shop__payments (payment_key varchar, _load_id varchar, _row_number bigint); "
+            "insert into landing.shop__payments values ('p1', 'l1', 1), (null, 'l1', 2), ('p3', null, 3)"
+        )
+    failed = [outcome.sentence() for outcome in run_suites(file, suites) if not outcome.success]
+    assert len(failed) == 3
+    assert any("landing_sql (shop, payments): expected no empty payment_key, but 1 row" in text for text in failed)
+    assert any("to name the load it came with (_load_id), but 1 row" in text for text in failed)
+    assert any("landing_sql_contracts (shop, contracts): expected at least one row here" in text for text in failed)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("insert into landing.loads values ('shop', 'prepaid_events', 3)")
+    failed = [outcome.sentence() for outcome in run_suites(file, suites) if not outcome.success]
+    assert not any("at least one row" in text for text in failed)
