@@ -4,8 +4,13 @@ Pages of 50 with `next` and `total`; `start=-1` counts nothing and offers no nex
 later ones may refer to the results of earlier ones (`$result[first][items][49][id]`), and answers 200 even when parts
 fail; requests fill a leaky bucket; empty maps are written as []. Errors are {"error": CODE, "error_description": text}.
 
+A method that has worked for too long within ten minutes is refused until they are over (429).
+
 It can be told to misbehave: `POST /demo/trouble` with {"method": "crm.item.list", "status": 503,
-"error": "QUERY_LIMIT_EXCEEDED", "times": 3} answers so the next three calls of that method ("*": of any).
+"error": "QUERY_LIMIT_EXCEEDED", "times": 3} answers so the next three calls of that method ("*": of any; "batch": of a
+whole batch). With "kind": "cut" the connection ends in the middle of the answer. With "kind": "change", just before the
+answer is made, somebody works in the portal: "delete" (a list of [kind, id]) and "put" (a list of [kind, id, fields])
+say what.
 """
 
 from __future__ import annotations
@@ -126,14 +131,47 @@ class Bucket:
 
 
 @dataclass
+class OperatingTime:
+    """The other limit: seconds that a method may work within a window; beyond them it is refused until the window ends.
+
+    `cost` is added to every call, so that a test need not wait for real work.
+    """
+
+    limit: float = 480.0
+    window: float = 600.0
+    cost: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    spent: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def allows(self, method: str) -> bool:
+        with self.lock:
+            if self.clock() - self.began.get(method, float("-inf")) >= self.window:
+                self.began[method], self.spent[method] = self.clock(), 0.0
+            return self.spent[method] < self.limit
+
+    def add(self, method: str, seconds: float) -> None:
+        with self.lock:
+            self.spent[method] = self.spent.get(method, 0.0) + seconds + self.cost
+
+
+@dataclass
 class Trouble:
-    """Answers to give instead of the right ones, `times` times."""
+    """What the next `times` calls of a method run into: see the module's text for the kinds."""
 
     method: str
-    status: int
-    error: str
+    status: int = 200
+    error: str = ""
     description: str = "as told"
     times: int = 1
+    kind: str = "error"
+    delete: list[tuple[str, int]] = field(default_factory=list)
+    put: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+
+
+class CutOff(Exception):
+    """The connection ends in the middle of the answer."""
 
 
 class Bitrix24Server(ThreadingHTTPServer):
@@ -155,6 +193,7 @@ class Bitrix24Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
         self.store, self.code, self.expired_codes = store, code, expired_codes
         self.bucket = Bucket(rate, burst)
+        self.operating = OperatingTime()
         self.troubles: list[Trouble] = []
         self.lock = threading.Lock()
 
@@ -163,11 +202,12 @@ class Bitrix24Server(ThreadingHTTPServer):
         """The webhook address."""
         return f"http://{self.server_address[0]}:{self.server_address[1]}/rest/1/{self.code}/"
 
-    def trouble_for(self, method: str) -> Trouble | None:
-        """The trouble that a call of a method runs into, counted down."""
+    def trouble_for(self, method: str, kind: str) -> Trouble | None:
+        """The trouble that a call of a method runs into, counted down. `kind`: `change`, or `error` for all others."""
         with self.lock:
             for trouble in self.troubles:
-                if trouble.times > 0 and trouble.method in ("*", method):
+                is_meant = trouble.times > 0 and trouble.method in ("*", method)
+                if is_meant and (trouble.kind == "change") == (kind == "change"):
                     trouble.times -= 1
                     return trouble
         return None
@@ -199,6 +239,8 @@ class Handler(BaseHTTPRequestHandler):
             body = self._answer(sent)
             body["time"] = time_block(started)
             self._send(200, body)
+        except CutOff:
+            self._send(200, {"result": []}, cut=True)
         except RestError as error:
             self._send(error.status, error.body())
         except (BrokenPipeError, ConnectionResetError):
@@ -236,20 +278,24 @@ class Handler(BaseHTTPRequestHandler):
                 params |= given if isinstance(given, dict) else {}
             else:
                 params |= _unfold(parse_qsl(sent.decode(), keep_blank_values=True))
+        _run_into_trouble(self.server, "change", method)
+        if method == "batch":
+            _run_into_trouble(self.server, "error", method)
         with closing(sqlite3.connect(f"file:{self.server.store}?mode=ro", uri=True, timeout=30)) as connection:
             connection.execute("begin")  # one request sees one state
             if method == "batch":
                 return _batch(self.server, connection, params)
             return call(self.server, connection, method, params)
 
-    def _send(self, status: int, body: dict[str, Any]) -> None:
+    def _send(self, status: int, body: dict[str, Any], cut: bool = False) -> None:
         # PHP cannot tell an empty map from an empty list, so an empty one is always a list.
         data = json.dumps(body, ensure_ascii=False, default=str).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.close_connection = self.close_connection or cut
 
 
 def time_block(started: float) -> dict[str, Any]:
@@ -276,9 +322,41 @@ def time_block(started: float) -> dict[str, Any]:
 # Methods
 def call(server: Bitrix24Server, connection: sqlite3.Connection, method: str, params: dict[str, Any]) -> dict[str, Any]:
     """Run one method; the answer without its `time`. Raises RestError."""
-    trouble = server.trouble_for(method)
-    if trouble is not None:
+    _run_into_trouble(server, "error", method)
+    if not server.operating.allows(method):
+        raise RestError(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
+    started = time.monotonic()
+    try:
+        return _answer_of(connection, method, params)
+    finally:
+        server.operating.add(method, time.monotonic() - started)
+
+
+def _run_into_trouble(server: Bitrix24Server, kind: str, method: str) -> None:
+    """What was ordered for the next call of a method. `kind`: `change`, or `error` for everything else."""
+    trouble = server.trouble_for(method, kind)
+    if trouble is None:
+        return
+    if trouble.kind == "cut":
+        raise CutOff
+    if trouble.kind == "error":
         raise RestError(trouble.status, trouble.error, trouble.description)
+    with closing(sqlite3.connect(server.store, timeout=30)) as connection, connection:
+        for kind_of_element, number in trouble.delete:
+            connection.execute("delete from element where kind = ? and id = ?", (kind_of_element, number))
+        for kind_of_element, number, fields in trouble.put:
+            row = connection.execute(
+                "select body from element where kind = ? and id = ?", (kind_of_element, number)
+            ).fetchone()
+            body = (json.loads(row[0]) if row else {"id": number}) | fields
+            cursor = _in_portal_zone(str(body.get("updatedTime") or body.get("LAST_UPDATED")))
+            connection.execute(
+                "insert or replace into element values (?, ?, ?, ?)",
+                (kind_of_element, number, cursor, json.dumps(body, ensure_ascii=False)),
+            )
+
+
+def _answer_of(connection: sqlite3.Connection, method: str, params: dict[str, Any]) -> dict[str, Any]:
     if method == "crm.item.list":
         return _item_list(connection, params)
     if method == "crm.item.fields":

@@ -1,0 +1,137 @@
+"""Harm: a portal is asked for ten thousand rows while people work in it, its limits bite and its line is cut; a row
+that is skipped, doubled or stale after that is nobody's fault and in every number.
+
+The connector reads the demo company's portal, which is told to misbehave in each of these ways.
+"""
+
+import json
+import sqlite3
+import threading
+import urllib.request
+
+import pytest
+
+from demo.systems.bitrix24_server import Bitrix24Server
+from retention.extract import extract_source, reconcile_source
+from retention.settings import load_settings
+from retention.sources import SourceError, bitrix24, entities
+from tests.sources.histories import present
+
+STAMP = "2025-06-01T12:00:00+03:00"
+COMPANY = "item:4"
+
+
+@pytest.fixture
+def portal(tmp_path, monkeypatch):
+    """A portal of 130 companies, three pages, whose clock is moved by the connector's waits."""
+    store = tmp_path / "portal.sqlite"
+    with sqlite3.connect(store) as connection:
+        connection.execute(
+            "create table element (kind text, id integer, cursor text, body text, primary key (kind, id)) without rowid"
+        )
+        for number in range(1, 131):
+            connection.execute("insert into element values (?, ?, ?, ?)", (COMPANY, number, STAMP, company(number)))
+    server = Bitrix24Server(("127.0.0.1", 0), store, "c0de", rate=1000, burst=10_000, expired_codes=("old",))
+    now = [0.0]
+    server.operating.clock = lambda: now[0]
+    monkeypatch.setattr(bitrix24.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def company(number: int, segment: str = "retail", stamp: str = STAMP) -> str:
+    body = {"id": number, "title": f"Client {number}", "createdTime": STAMP, "updatedTime": stamp}
+    return json.dumps(body | {"UF_CRM_SEGMENT": segment})
+
+
+def order(portal: Bitrix24Server, **trouble) -> None:
+    """Tell the portal what its next calls run into, as anybody could from outside."""
+    address = portal.url.split("/rest/")[0] + "/demo/trouble"
+    urllib.request.urlopen(urllib.request.Request(address, json.dumps([trouble]).encode(), method="POST")).close()
+
+
+@pytest.fixture
+def settings(portal, tmp_path):
+    return load_settings(tmp_path / "home", sources=["bitrix24"], bitrix24_url=portal.url, as_of="2026-01-01")
+
+
+def segments(settings) -> dict[int, str]:
+    (companies,) = [entity for entity in entities(settings, "bitrix24") if entity.name == "companies"]
+    return {int(number): segment for number, segment in present(settings, companies, "id, segment")}
+
+
+def test_a_record_that_is_deleted_between_pages_takes_no_other_with_it(portal, settings):
+    order(portal, method="batch", kind="change", delete=[[COMPANY, 20], [COMPANY, 60]])
+    extract_source(settings, "bitrix24")
+    assert set(range(1, 131)) - set(segments(settings)) <= {20, 60}
+    reconcile_source(settings, "bitrix24")
+    assert set(segments(settings)) == set(range(1, 131)) - {20, 60}
+
+
+def test_a_record_that_is_changed_while_paging_is_right_after_the_next_load(portal, settings):
+    changed = {"UF_CRM_SEGMENT": "finance", "updatedTime": "2025-06-01T12:30:00+03:00"}
+    order(portal, method="batch", kind="change", put=[[COMPANY, 3, changed], [COMPANY, 120, changed]])
+    extract_source(settings, "bitrix24")
+    extract_source(settings, "bitrix24")
+    found = segments(settings)
+    assert (found[3], found[120], found[4]) == ("finance", "finance", "retail")
+
+
+def test_a_record_that_is_made_while_paging_is_there_after_the_next_load(portal, settings):
+    made = json.loads(company(131, "new", "2025-06-01T12:30:00+03:00"))
+    order(portal, method="batch", kind="change", put=[[COMPANY, 131, made]])
+    extract_source(settings, "bitrix24")
+    extract_source(settings, "bitrix24")
+    assert segments(settings)[131] == "new"
+
+
+@pytest.mark.parametrize("method", ["crm.item.list", "batch", "crm.item.fields"])
+def test_an_answer_that_is_cut_in_the_middle_is_asked_for_again(portal, settings, method):
+    order(portal, method=method, kind="cut", times=2)
+    extract_source(settings, "bitrix24")
+    assert len(segments(settings)) == 130
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, "QUERY_LIMIT_EXCEEDED"), (429, "OPERATION_TIME_LIMIT")])
+@pytest.mark.parametrize("method", ["crm.item.list", "batch"])
+def test_a_limit_is_waited_out_also_when_it_hits_a_part_of_a_batch(portal, settings, method, status, error):
+    order(portal, method=method, status=status, error=error, times=3)
+    extract_source(settings, "bitrix24")
+    assert len(segments(settings)) == 130
+
+
+def test_the_operating_limit_of_a_method_is_waited_out(portal, settings):
+    # A batch of fifty takes 200 s of its method's 300: the second one runs into the limit.
+    portal.operating.limit, portal.operating.cost = 300.0, 4.0
+    extract_source(settings, "bitrix24")
+    assert len(segments(settings)) == 130
+    assert portal.operating.clock() >= 600  # at least one window had to end
+
+
+def test_the_portal_itself_refuses_a_method_that_worked_too_long(portal):
+    portal.operating.limit, portal.operating.cost = 10.0, 6.0
+    assert portal.operating.allows("crm.item.list")
+    portal.operating.add("crm.item.list", 0)
+    assert portal.operating.allows("crm.item.list")
+    portal.operating.add("crm.item.list", 0)
+    assert not portal.operating.allows("crm.item.list")
+    assert portal.operating.allows("crm.activity.list")
+
+
+def test_an_expired_webhook_is_told_at_once_and_without_its_code(portal, tmp_path):
+    expired = load_settings(
+        tmp_path / "home", sources=["bitrix24"], bitrix24_url=portal.url.replace("c0de", "old"), as_of="2026-01-01"
+    )
+    with pytest.raises(SourceError, match="the portal refuses the webhook") as told:
+        extract_source(expired, "bitrix24")
+    assert "/old/" not in str(told.value)
+    assert portal.operating.clock() == 0  # nothing was waited for
+
+
+def test_a_part_of_a_batch_that_fails_for_good_stops_the_load(portal, settings):
+    order(portal, method="crm.item.list", status=400, error="INVALID_ARG_VALUE", times=1000)
+    with pytest.raises(SourceError, match=r"INVALID_ARG_VALUE|as told"):
+        extract_source(settings, "bitrix24")
+    assert not list(settings.landing.glob("bitrix24/companies/load=*"))
