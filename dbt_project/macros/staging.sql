@@ -94,3 +94,14 @@
 {% macro bitrix24_codes(entity, role) %}
     {% do return(((bitrix24_mapping('values') or {}).get(entity) or {}).get(role) or {}) %}
 {% endmacro %}
+
+
+{# When a deal last came to each of the stages it was on. #}
+{% macro bitrix24_stage_reached() %}
+    select
+        OWNER_ID as deal_id,
+        STAGE_ID as stage_id,
+        arg_max(CREATED_TIME, cast(ID as bigint)) as reached_at
+    from {{ source('landing', 'bitrix24__deal_stages') }}
+    group by OWNER_ID, STAGE_ID
+{% endmacro %}

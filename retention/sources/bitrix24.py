@@ -89,6 +89,9 @@ def _items(
 def _of_mapping(name: str, mapping: bitrix24_mapping.Bitrix24Mapping, *plain: str) -> Method:
     """The items of a smart process, or of a deal pipeline that is used as one."""
     part = mapping.items(name)
+    if name == "termination_requests" and part and part.entity_type and "completed_at" not in part.fields:
+        # When an item came to the stage it is on: that is when a request was completed, where no field says so.
+        part = part.model_copy(update={"fields": {**part.fields, "moved_at": "movedTime"}})
     if part is None:
         return _items(name, *plain, entity_type=None)
     if part.pipeline is not None:
@@ -146,6 +149,28 @@ _ACTIVITIES = Method(
     fields_method="crm.activity.fields",
     conditions={"OWNER_TYPE_ID": COMPANY_OWNER},
 )
+
+
+def _deal_stages(is_there: bool) -> Method:
+    """When a deal came to which stage: one row for each step, never changed afterwards."""
+    columns = dict.fromkeys(("ID", "OWNER_ID", "STAGE_ID", "CREATED_TIME"), "VARCHAR")
+    return Method(
+        source="bitrix24",
+        name="deal_stages",
+        columns=columns,
+        key=("ID",),
+        cursor="CREATED_TIME",
+        overlap=timedelta(hours=1),
+        required=frozenset(columns) if is_there else frozenset(),
+        origin=f"deal_stages (crm.stagehistory.list, entityTypeId {DEAL})",
+        definition="read" if is_there else "not read",
+        is_there=is_there,
+        method="crm.stagehistory.list",
+        fields_method="",
+        entity_type=DEAL,
+    )
+
+
 _DEAL_FIELDS = (
     "companyId",
     "assignedById",
@@ -166,6 +191,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
     return (
         _items("companies", "title", "createdTime", entity_type=COMPANY, fields=mapping.companies.fields),
         _items("deals", *_DEAL_FIELDS, entity_type=DEAL),
+        _deal_stages(mapping.reads_stage_history),
         _USERS,
         _DEPARTMENTS,
         _ACTIVITIES,
@@ -222,6 +248,8 @@ class Bitrix24Source:
         assert isinstance(entity, Method)
         if not entity.is_there:
             return {}
+        if not entity.fields_method:
+            return dict.fromkeys(entity.columns, "string")  # this method has no counterpart that lists its fields
         parameters: dict[str, Any] = {}
         if entity.entity_type:
             parameters = {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
@@ -20,7 +20,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "segment", "size_band", "region", "acquisition_channel", "billing_key", "helpdesk_key", "closed_on",
         "marketing_consent",
     ),
-    "termination_requests": ("*requested_at", "completed_at", "bonus_offered", "obstacle"),
+    "termination_requests": ("*requested_at", "completed_at", "bonus_offered", "obstacle", "moved_at"),
     "dismissals": ("*dismissed_at", "*reason", "decided_by"),
     "exit_interviews": ("*invited_at", "*channel", "answered_at", "reason_code", "would_return"),
     "reason_fixes": ("*reason_code", "*owner_department", "planned_on", "fixed_on"),
@@ -44,6 +44,12 @@ class Companies(Part):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
+class Deals(Part):
+    """`closed_at`: the instant at which a deal was won or lost is known from the history of stages, or only its day."""
+
+    closed_at: Literal["closedate", "stage_history"] = "closedate"
+
+
 class Items(Part):
     """Where the items of an entity are, which fields hold what, and what their codes mean."""
 
@@ -58,6 +64,7 @@ class Bitrix24Mapping(Part):
 
     timezone: str | None = None
     companies: Companies = Companies()
+    deals: Deals = Deals()
     termination_requests: Items | None = None
     dismissals: Items | None = None
     exit_interviews: Items | None = None
@@ -74,6 +81,13 @@ class Bitrix24Mapping(Part):
 
     def items(self, entity: str) -> Items | None:
         return getattr(self, entity)
+
+    @property
+    def reads_stage_history(self) -> bool:
+        """Whether the stage history of deals is needed: for their closing, or for that of requests in a pipeline."""
+        requests = self.termination_requests
+        is_needed = requests is not None and requests.pipeline is not None and "completed_at" not in requests.fields
+        return is_needed or self.deals.closed_at == "stage_history"
 
     @property
     def pipelines(self) -> list[int]:
@@ -141,6 +155,7 @@ def dbt_vars(settings: Settings) -> dict[str, Any]:
         "bitrix24": {
             "timezone": mapping.timezone,
             "pipelines": mapping.pipelines,
+            "deals": mapping.deals.model_dump(),
             "values": {
                 entity: {
                     role: {str(code): canonical for code, canonical in codes.items()}

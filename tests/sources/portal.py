@@ -18,7 +18,7 @@ from retention.sources.bitrix24 import entities
 
 # The portal of the mapping file that is delivered.
 ENTITIES = entities(load_settings(sources=["bitrix24"], sources_dir=PROJECT_ROOT / "sources"), "bitrix24")
-NAMES = {entity.entity_type: entity.name for entity in ENTITIES if entity.entity_type}
+NAMES = {entity.entity_type: entity.name for entity in ENTITIES if entity.method == "crm.item.list"}
 TIME = {"start": 0, "finish": 0, "duration": 0, "processing": 0, "date_start": "", "date_finish": ""}
 
 
@@ -58,7 +58,7 @@ class Portal:
         if parameters.get("select"):
             rows = [{field: row.get(field) for field in parameters["select"]} for row in rows]
         page = rows[:50]
-        return {"items": page} if method == "crm.item.list" else page
+        return {"items": page} if method in ("crm.item.list", "crm.stagehistory.list") else page
 
     def batch(self, commands: dict[str, str]) -> dict[str, Any]:
         if self.batch_failures:
@@ -80,6 +80,8 @@ class Portal:
         return {"result": results, "result_error": [], "result_total": [], "result_next": [], "result_time": []}
 
     def _entity(self, method: str, parameters: dict[str, Any]) -> str:
+        if method == "crm.stagehistory.list":
+            return "deal_stages"
         if method.startswith("crm.item."):
             return NAMES[int(parameters["entityTypeId"])]
         return {"crm.activity": "activities", "user": "users", "department": "departments"}[method.rsplit(".", 1)[0]]

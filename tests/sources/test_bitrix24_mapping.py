@@ -4,6 +4,7 @@ mistake in its mapping would show as empty charts."""
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from retention.extract import extract_source
 from retention.settings import PROJECT_ROOT
 from retention.sources import SourceError, dbt_vars, entities
 from tests.sources import portal as portals
+from tests.sources.staging import stage
 
 DELIVERED = (PROJECT_ROOT / "sources" / "bitrix24.yml").read_text(encoding="utf-8")
 MOMENT = "2025-01-01T12:00:00+03:00"
@@ -80,6 +82,48 @@ def test_a_portal_with_other_numbers_names_and_a_pipeline_for_requests_is_read_b
     outcomes = {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None}
     assert given["values"]["termination_requests"]["outcome"] == outcomes
     assert "mailings" not in given["values"]
+
+
+def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outcome(mapped, tmp_path):
+    content = yaml.safe_load(DELIVERED)
+    content["deals"] = {"closed_at": "stage_history"}
+    content["timezone"] = "Asia/Yekaterinburg"
+    content["termination_requests"] = {
+        "pipeline": 7,
+        "fields": {"requested_at": "UF_CRM_ASKED"},
+        "values": {"outcome": {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None}},
+    }
+    with portals.running() as portal:
+        deal = {"companyId": 7, "createdTime": "24.08.2023 13:19:39", "updatedTime": MOMENT, "closedate": "2025-01-05"}
+        deal |= {"opportunity": 10, "UF_CRM_ASKED": "2025-01-01T10:00:00+03:00"}
+        portal.fields["deals"]["UF_CRM_ASKED"] = {"type": "datetime"}
+        portal.items["deals"] = [
+            deal | {"id": 1, "stageId": "WON", "categoryId": 0},
+            deal | {"id": 2, "stageId": "C7:LOSE", "categoryId": 7},
+            deal | {"id": 3, "stageId": "C7:NEW", "categoryId": 7},
+        ]
+        steps = [(1, "NEW", "01"), (1, "WON", "03"), (2, "C7:NEW", "01"), (2, "C7:LOSE", "02"), (2, "C7:NEW", "03")]
+        steps += [(2, "C7:LOSE", "04"), (3, "C7:NEW", "01")]
+        portal.items["deal_stages"] = [
+            {"ID": number, "OWNER_ID": owner, "STAGE_ID": name, "CREATED_TIME": f"2025-01-{day}T12:00:00+03:00"}
+            for number, (owner, name, day) in enumerate(steps, start=1)
+        ]
+        settings = mapped(yaml.safe_dump(content), portal.url)
+        extract_source(settings, "bitrix24")
+    with duckdb.connect(str(stage(settings, ["bitrix24"])), read_only=True) as connection:
+        requests = (
+            "select request_key, outcome, completed_at from staging.stg_bitrix24__termination_requests order by 1"
+        )
+        assert connection.execute(requests).fetchall() == [
+            ("2", "released", "2025-01-04T12:00:00+03:00"),
+            ("3", None, None),
+        ]
+        # The portal's own zone, two hours ahead of the company's, where it writes none.
+        deals = (
+            "select deal_key, closed_at, cast(created_at as timestamptz) = timestamptz '2023-08-24 08:19:39+00' "
+            "from staging.stg_bitrix24__deals"
+        )
+        assert connection.execute(deals).fetchall() == [("1", "2025-01-03T12:00:00+03:00", True)]
 
 
 def test_another_name_of_a_field_reads_the_entity_anew_and_only_that(mapped, landed_rows):

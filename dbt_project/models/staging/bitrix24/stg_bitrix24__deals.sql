@@ -6,6 +6,10 @@ users as (
     select * from {{ ref('base_bitrix24__users') }}
 ),
 
+reached as (
+    {{ bitrix24_stage_reached() }}
+),
+
 -- Stages of further pipelines are written C<number>:WON. Every stage that is not final is open, whatever a portal calls it.
 staged as (
     select
@@ -32,12 +36,20 @@ final as (
         staged.currencyId as currency,
         {{ bitrix24_instant('staged.createdTime') }} as created_at,
         -- While a deal is open this field holds the day on which it is hoped to close.
-        case when staged.stage <> 'open' then {{ bitrix24_instant('staged.closedate') }} end as closed_at,
+        case
+            when staged.stage <> 'open'
+                {% if (bitrix24_mapping('deals') or {}).get('closed_at') == 'stage_history' %}
+                then coalesce({{ bitrix24_instant('reached.reached_at') }}, {{ bitrix24_instant('staged.closedate') }})
+                {% else %}
+                then {{ bitrix24_instant('staged.closedate') }}
+                {% endif %}
+        end as closed_at,
         {{ bitrix24_instant('staged.updatedTime') }} as updated_at,
         staged._load_id,
         staged._row_number
     from staged
     left join users on staged.assignedById = users.user_id
+    left join reached on staged.id = reached.deal_id and staged.stageId = reached.stage_id
 )
 
 select * from final
