@@ -275,13 +275,13 @@ def status(home: Home = None, debug: Debug = False) -> None:
         when = published.published_at.astimezone(settings.zone)
         typer.echo(f"       {mark} {published.build_id}  data up to {published.as_of}  published {when:%Y-%m-%d %H:%M}")
     typer.echo("Sources")
-    for name in settings.known_sources:
-        covered = landing.complete_until(settings, name)
-        if not covered and name not in settings.sources:
-            continue
-        typer.echo(
-            f"         {name}: {f'complete for every day before {covered}' if covered else 'nothing landed yet'}"
-        )
+    for name in settings.sources:
+        try:
+            covered = landing.complete_until(settings, name)
+            text = f"complete for every day before {covered}" if covered else "nothing landed yet"
+        except SourceError as error:
+            text = str(error)
+        typer.echo(f"         {name}: {text}")
 
 
 @app.command()

@@ -235,8 +235,11 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity, anew: bool = F
 
 
 def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
-    # A table that is read whole is reconciled by every extraction.
-    if not entity.cursor or not landing.loads(run.settings, entity.source, entity.name):
+    # A table that is read whole is reconciled by every extraction; so is one that is about to be read anew.
+    is_known = landing.loads(run.settings, entity.source, entity.name) and landing.is_read_as_before(
+        run.settings, entity
+    )
+    if not entity.cursor or not is_known:
         return _extract_entity(run, entity)
     landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
     with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
@@ -286,11 +289,11 @@ def _moved_back(run: _Run, entity: Entity, keys: Path) -> str:
 
 def _since(settings: Settings, entity: Entity) -> datetime | int | None:
     """Where the next read starts: the cursor that was reached, less the overlap. None = from the beginning."""
-    reached = landing.cursor_reached(settings, entity) if entity.cursor else None
-    if reached is None:
-        return None
     if not landing.is_read_as_before(settings, entity):
         log.info("%s: it is read otherwise than before, so it is read from its beginning", entity.label)
+        return None
+    reached = landing.cursor_reached(settings, entity) if entity.cursor else None
+    if reached is None:
         return None
     if isinstance(reached, int):
         assert isinstance(entity.overlap, int)
@@ -321,7 +324,10 @@ def _missed(run: _Run, entity: Entity, keys: Path) -> tuple[int, datetime | int 
     count, least_text, least, known, kind = row
     if known < count:
         return count, None
-    return count, datetime.fromisoformat(least_text) if kind == "VARCHAR" and least_text else least
+    if kind == "VARCHAR" and least_text:
+        return count, datetime.fromisoformat(least_text)
+    # A cursor of days counts from their midnight, as it does in the manifests.
+    return count, datetime.combine(least, datetime.min.time()) if type(least) is date else least
 
 
 def _refuse_sudden_emptiness(run: _Run, entity: Entity, keys: Path) -> None:

@@ -47,7 +47,7 @@ class Fault:
 def find_faults(settings: Settings) -> list[Fault]:
     """Everything that is wrong with the folder `files_dir`, files first in the order of the contract, then rows.
 
-    Raises SourceError when there is no such folder, and BuildError when a company's own seed cannot be used.
+    Raises SourceError when there is no such folder.
     """
     assert settings.files_dir is not None
     with open_folder(settings, "files") as source:
@@ -55,12 +55,18 @@ def find_faults(settings: Settings) -> list[Fault]:
         faults = [Fault(problem.file, problem.row, problem.column, problem.rule, problem.text) for problem in problems]
         broken = {problem.file for problem in problems if problem.rule != "no_rows"}
         with tempfile.TemporaryDirectory(prefix="retention-check-") as place:
-            faults += _judge(settings, source, broken, Path(place))
+            try:
+                build.seed_files(settings)
+                seeds = settings.files_dir / "seeds"
+            except build.BuildError as error:
+                faults.append(Fault("seeds", None, "", "unusable_seed", str(error)))
+                seeds = None  # the rows are judged with the project's own
+            faults += _judge(settings, source, broken, Path(place), seeds)
     order = {f"{name}{suffix}": position for position, name in enumerate(CANONICAL) for suffix in SUFFIXES}
     return sorted(faults, key=lambda fault: (order.get(fault.file, -1), fault.row or 0, fault.column, fault.rule))
 
 
-def _judge(settings: Settings, source: FilesSource, broken: set[str], place: Path) -> list[Fault]:
+def _judge(settings: Settings, source: FilesSource, broken: set[str], place: Path, seeds: Path | None) -> list[Fault]:
     """The rows of all files that can be read, judged by dbt in `place`."""
     folder = place / "files"
     folder.mkdir()
@@ -71,7 +77,6 @@ def _judge(settings: Settings, source: FilesSource, broken: set[str], place: Pat
         else:
             # What cannot be read has been told already; an empty file in its place lets the others be judged.
             (folder / f"{name}.csv").write_text(",".join(CANONICAL[name].columns) + "\n", encoding="utf-8")
-    seeds = settings.files_dir / "seeds" if settings.files_dir else None
     if seeds and seeds.is_dir():
         (folder / "seeds").symlink_to(seeds.absolute())
     trial = load_settings(

@@ -133,11 +133,16 @@ def entity_complete_until(settings: Settings, entity: Entity) -> date | None:
 
 
 def cursor_reached(settings: Settings, entity: Entity) -> datetime | int | None:
-    """The greatest cursor that has landed, in the entity's own clock; None before the first load."""
+    """The greatest cursor that has landed, in the entity's own clock; None before the first load.
+
+    Only loads that were read as the entity is read now count: an earlier cursor may have been another column.
+    """
     reached = [
         _cursor_value(entity, load.manifest["cursor"]["to"])
         for load in loads(settings, entity.source, entity.name)
-        if load.manifest["cursor"] and load.manifest["cursor"]["to"] is not None
+        if load.manifest["cursor"]
+        and load.manifest["cursor"]["to"] is not None
+        and load.manifest.get("definition", "") == entity.definition
     ]
     return max(reached) if reached else None  # type: ignore[type-var]
 
@@ -452,7 +457,13 @@ def _copy_changed(
     """Copy the rows of `raw` that differ from the present state of their key, in their order."""
     names = [row[0] for row in connection.execute(f"describe select * from read_parquet({literal(raw)})").fetchall()]
     key = " and ".join(f"here.{quote(name)} is not distinct from fresh.{quote(name)}" for name in entity.key)
-    same = " and ".join(f"here.{quote(name)} is not distinct from fresh.{quote(name)}" for name in names)
+    # A column that is not read any more is empty from now on: a row that had something in it is another row.
+    same = " and ".join(
+        f"here.{quote(name)} is not distinct from fresh.{quote(name)}"
+        if name in names
+        else f"here.{quote(name)} is null"
+        for name in entity.columns
+    )
     columns = ", ".join(f"fresh.{quote(name)}" for name in names)
     known = ", ".join(quote(name) for name in entity.columns)
     connection.execute(
@@ -489,6 +500,8 @@ def _cursor_range(
     low, high = row if row else (None, None)
     if isinstance(high, datetime) and isinstance(now, datetime):
         high = min(high, now)
+    elif isinstance(high, date) and isinstance(now, datetime):
+        high = min(high, now.date())
     return _text(low), _text(high)
 
 

@@ -189,6 +189,8 @@ class Settings(BaseSettings):
     def _plain_names(cls, value: list[str]) -> list[str]:
         if odd := [name for name in value if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)]:
             raise ValueError(f"{odd[0]!r} is no name for a source: use small letters, digits and single underscores")
+        if taken := [name for name in value if name in ("crm", "tickets")]:
+            raise ValueError(f"{taken[0]!r} is taken by the DAG of a connector: give the source another name")
         return value
 
     @model_validator(mode="after")

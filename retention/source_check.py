@@ -9,6 +9,7 @@ from retention import landing
 from retention.findings import Finding, good, warning, wrong
 from retention.settings import Settings
 from retention.sources import Entity, Source, SourceError, entities, open_source
+from retention.sources.files import FilesSource
 
 # A clock that is further off than this makes days count as complete that are not, or the other way round.
 CLOCK_SECONDS = 30
@@ -23,9 +24,13 @@ def check_source(settings: Settings, source: str) -> Iterator[Finding]:
             yield good(source, f"answers ({time.monotonic() - started:.1f} s)")
             yield from _rights(opened, source)
             yield from _clock(opened, source)
+            if isinstance(opened, FilesSource):
+                opened.check()
             for entity in entities(settings, source):
+                if isinstance(opened, FilesSource) and opened.path(entity) is None:
+                    continue  # most entities may be absent
                 yield from _entity(settings, opened, entity)
-    except SourceError as error:
+    except (SourceError, ValueError) as error:
         yield wrong(source, str(error).removeprefix(f"{source}: "))
 
 

@@ -23,7 +23,7 @@
 {% macro coded(column, codes) -%}
     {%- if not codes %}{{ column }}{% else -%}
     case {{ column }}
-    {%- for code, canonical in codes.items() %} when '{{ code }}' then {{ "'" ~ canonical ~ "'" if canonical is not none else 'null' }}{% endfor %}
+    {%- for code, canonical in codes.items() %} when {{ quoted_list([code]) }} then {{ quoted_list([canonical]) if canonical is not none else 'null' }}{% endfor %}
     else {{ column }} end
     {%- endif -%}
 {%- endmacro %}
@@ -50,9 +50,9 @@
     A date-time of Bitrix24 as ISO text. Mostly it is that already (2023-08-24T13:19:39+03:00); some methods write 24.08.2023 13:19:39,
     without a zone: it is the portal's, where sources/bitrix24.yml names it, else the canonical layer reads it in the company's.
 #}
-{% macro bitrix24_instant(column) -%}
+{% macro bitrix24_instant(column, is_day=false) -%}
     case
-        {% if bitrix24_mapping('timezone') -%}
+        {% if bitrix24_mapping('timezone') and not is_day -%}
         when try_strptime({{ column }}, '%d.%m.%Y %H:%M:%S') is not null
             then cast(timezone('{{ bitrix24_mapping("timezone") }}', strptime({{ column }}, '%d.%m.%Y %H:%M:%S')) as varchar)
         {% endif -%}
@@ -66,7 +66,7 @@
 
 
 {# A day of Bitrix24 as ISO text. Days come as the midnight of the server in the zone of the reader: the day is what is written first. #}
-{% macro bitrix24_day(column) -%} substr({{ bitrix24_instant(column) }}, 1, 10) {%- endmacro %}
+{% macro bitrix24_day(column) -%} substr({{ bitrix24_instant(column, is_day=true) }}, 1, 10) {%- endmacro %}
 
 
 {# A yes or no of Bitrix24 (Y/N, 1/0, true/false) as true or false; anything else passes as it is. #}

@@ -109,7 +109,7 @@ class DatabaseSource:
         until: datetime | int | None = None,
     ) -> datetime | None:
         bounds = [
-            f"{entity.cursor} {sign} {self._value(entity, value)}"
+            f"{self._name(entity.cursor or '')} {sign} {self._value(entity, value)}"
             for sign, value in ((">=", since), ("<", until))
             if value is not None
         ]
@@ -168,6 +168,10 @@ class DatabaseSource:
             return str(value)
         text = literal(value.isoformat(" "))
         return f"{text}::timestamptz" if value.tzinfo and self.kind == "postgres" else text
+
+    def _name(self, column: str) -> str:
+        """A column in the database's own SQL, whatever letters it is written with."""
+        return f"`{column.replace('`', '``')}`" if self.kind == "mysql" else quote(column)
 
     def _native(self, query: str) -> str:
         return f"select * from {self.kind}_query({literal(DATABASE)}, {literal(query)})"
@@ -245,18 +249,20 @@ def connect_database(
             f".env, or take {source} out of RETENTION_SOURCES."
         )
     secret = url.get_secret_value()
-    parts = urlsplit(secret)
-    kind = SCHEMES.get(parts.scheme, "")
-    database = unquote(parts.path.strip("/"))
-    if not kind or not parts.hostname or not database:
-        raise SourceError(f"{source}: {variable} must look like {ADDRESS}")
+    parts = _parts(secret)
+    if parts is None:
+        raise SourceError(
+            f"{source}: {variable} must look like {ADDRESS}; in a name or password write / as %2F, @ as %40, : as %3A, "
+            f"# as %23, ? as %3F, [ as %5B and % as %25"
+        )
+    kind, database = SCHEMES[parts.scheme], unquote(parts.path.strip("/"))
     connection = duck_connect(settings.extensions)
     try:
         load_extension(connection, f"{kind}_scanner")
         try:
             _attach(connection, kind, parts, secret)
         except (duckdb.Error, OSError) as error:
-            where = f"{parts.hostname}:{parts.port or PORTS[kind]}/{database}"
+            where = scrub(f"{parts.hostname}:{parts.port or PORTS[kind]}/{database}", secret)
             raise SourceError(
                 f"{source}: the database at {where} does not answer: {scrub(str(error), secret)} "
                 f"Check that it runs and that {variable} is right."
@@ -264,6 +270,17 @@ def connect_database(
         yield kind_of_source(connection, kind, "public" if kind == "postgres" else database, secret, zone)
     finally:
         connection.close()
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of an address; None when it is none that can be used. No error may hold it: a password is in it."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in SCHEMES and parts.hostname and parts.path.strip("/") and (parts.port or True)
+    except ValueError:
+        return None
+    # A password that is not written as an address wants it ends up in the host or in the path.
+    return parts if whole and not set(parts.path.strip("/")) & set("/@") else None
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, kind: str, parts: SplitResult, secret: str) -> None:

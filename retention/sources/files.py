@@ -193,7 +193,10 @@ class FilesSource:
         path = self.path(entity)
         if path is None:
             return []
-        answer = self._connection.execute(f"{self._select(entity, path)} limit {rows}")
+        try:
+            answer = self._connection.execute(f"{self._select(entity, path)} limit {rows}")
+        except duckdb.Error as error:
+            raise self._error(entity, path, error) from None
         names = [column[0] for column in answer.description or []]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
@@ -212,11 +215,13 @@ class FilesSource:
                 f"copy ({self._select(entity, path)}) to {literal(target)} (format parquet, compression zstd)"
             )
         except duckdb.Error as error:
-            problems = list(_explain(entity, path, error))
-            more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
-            told = "\n".join(f"{self._folder}/{problem}" for problem in problems[:NAMED_LINES])
-            raise SourceError(told + more) from None
+            raise self._error(entity, path, error) from None
         return None
+
+    def _error(self, entity: Entity, path: Path, error: duckdb.Error) -> SourceError:
+        problems = _explain(entity, path, error)
+        more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
+        return SourceError("\n".join(f"{self._folder}/{problem}" for problem in problems[:NAMED_LINES]) + more)
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         self.extract(entity, None, target, on_rows)

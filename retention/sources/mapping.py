@@ -36,18 +36,22 @@ class MappingFile:
             raise SourceError(f"{path}: {error.strerror}. The examples in sources/ show what belongs there.") from None
         except UnicodeDecodeError:
             raise SourceError(f"{path}: the file is not UTF-8") from None
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise SourceError(f"{path}:{line}: this is no YAML: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise _no_yaml(path, error) from None
         self._lines: dict[Place, int] = {(): 1}
         self._doubled: list[tuple[Place, str]] = []
-        self.content: Any = self._value(node, ()) if node is not None else {}
+        try:
+            self.content: Any = self._value(node, ()) if node is not None else {}
+        except yaml.YAMLError as error:
+            raise _no_yaml(path, error) from None
 
     def _value(self, node: yaml.Node, place: Place) -> Any:
         self._lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             content: dict[Any, Any] = {}
             for key_node, value_node in node.value:
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise yaml.MarkedYAMLError(problem="a name must be a text", problem_mark=key_node.start_mark)
                 key = self._value(key_node, (*place, "<key>", key_node.start_mark.line))
                 inner = (*place, str(key))
                 if key in content:
@@ -83,6 +87,12 @@ class MappingFile:
             return model.model_validate(self.content)
         except ValidationError as error:
             raise self.error((tuple(item["loc"]), _plain(item)) for item in error.errors()) from None
+
+
+def _no_yaml(path: Path, error: yaml.YAMLError) -> SourceError:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", "it cannot be read")
+    return SourceError(f"{path}:{mark.line + 1 if mark else 1}: this is no YAML: {problem}")
 
 
 def _words(place: Place) -> str:

@@ -38,6 +38,14 @@ READABLE = {
     "integer": NUMBERS,
     "boolean": INTEGERS | {"BOOLEAN"},
 }
+EXAMPLES = {
+    "timestamp": "timestamp",
+    "date": "date",
+    "money": "numeric(18, 2)",
+    "score": "numeric(3, 2)",
+    "integer": "bigint",
+    "boolean": "boolean",
+}
 CURSORS = INTEGERS | INSTANTS
 
 
@@ -193,19 +201,34 @@ class SqlSource(DatabaseSource):
     def _select(self, entity: Entity, names: list[str]) -> str:
         # Columns that may be absent need not be in the query; timestamps without a zone get one here.
         offered = self.schema(entity)
+        types = CANONICAL[entity.name].types
         return ", ".join(
-            f"{self._in_zone(name) if offered[name] == 'TIMESTAMP' else quote(name)} as {quote(name)}"
+            f"{self._as_landed(name, offered[name], types.get(name, ''))} as {quote(name)}"
             for name in names
             if name in offered
         )
 
-    def _in_zone(self, name: str) -> str:
+    def _as_landed(self, name: str, given: str, wanted: str) -> str:
+        """A value in the form of the contract: instants have a zone, days are the zone's, flags are no numbers."""
         assert self._zone
-        return f"timezone({literal(self._zone.key)}, {quote(name)})"
+        zone = literal(self._zone.key)
+        match wanted, given.partition("(")[0]:
+            case "date", "TIMESTAMP WITH TIME ZONE":
+                return f"cast(timezone({zone}, {quote(name)}) as date)"
+            case "date", "TIMESTAMP":
+                return f"cast({quote(name)} as date)"
+            case "boolean", kind if kind in INTEGERS:
+                return f"cast({quote(name)} as boolean)"
+            case "integer", "DECIMAL":
+                return f"cast({quote(name)} as bigint)"
+            case _, "TIMESTAMP":
+                return f"timezone({zone}, {quote(name)})"
+            case _:
+                return quote(name)
 
     def _value(self, entity: Entity, value: datetime | int) -> str:
-        has_zone = self.schema(entity)[entity.cursor or ""] == "TIMESTAMP WITH TIME ZONE"
-        if isinstance(value, datetime) and value.tzinfo and not has_zone:
+        kind = self.schema(entity)[entity.cursor or ""]
+        if isinstance(value, datetime) and value.tzinfo and kind != "TIMESTAMP WITH TIME ZONE":
             value = value.astimezone(self._zone).replace(tzinfo=None)
         return super()._value(entity, value)
 
@@ -220,8 +243,8 @@ def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[st
         given = offered.get(name, "").partition("(")[0]
         if given and readable and given not in readable:
             yield (
-                f"the column {name} is {offered[name]} and must be a {kind} ({', '.join(sorted(readable))}): "
-                f"cast it in the query"
+                f"the column {name} is {offered[name]} and must be a {kind}: cast it in the query, "
+                f"such as cast(… as {EXAMPLES[kind]})"
             )
 
 

@@ -91,9 +91,11 @@ def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outco
     content["termination_requests"] = {
         "pipeline": 7,
         "fields": {"requested_at": "UF_CRM_ASKED"},
-        "values": {"outcome": {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None}},
+        "values": {"outcome": {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None, "C7:client's": "released"}},
     }
     with portals.running() as portal:
+        closed = {"id": 7, "title": "One", "createdTime": MOMENT, "updatedTime": MOMENT}
+        portal.items["companies"] = [closed | {"UF_CRM_CLOSED_ON": "24.08.2023 00:00:00"}]
         deal = {"companyId": 7, "createdTime": "24.08.2023 13:19:39", "updatedTime": MOMENT, "closedate": "2025-01-05"}
         deal |= {"opportunity": 10, "UF_CRM_ASKED": "2025-01-01T10:00:00+03:00"}
         portal.fields["deals"]["UF_CRM_ASKED"] = {"type": "datetime"}
@@ -118,6 +120,8 @@ def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outco
             ("2", "released", "2025-01-04T12:00:00+03:00"),
             ("3", None, None),
         ]
+        closed = connection.execute("select closed_at from staging.stg_bitrix24__clients").fetchall()
+        assert closed == [("2023-08-24",)]  # a day is the day that is written, in any zone
         # The portal's own zone, two hours ahead of the company's, where it writes none.
         deals = (
             "select deal_key, closed_at, cast(created_at as timestamptz) = timestamptz '2023-08-24 08:19:39+00' "

@@ -92,6 +92,14 @@ def test_the_command_fails_with_a_table_and_writes_every_fault_when_asked(folder
     assert sum(row["rule"] == "missing_name" for row in written) == 41
 
 
+def test_a_seed_that_cannot_be_used_hides_no_other_fault(folder):
+    (folder / "seeds").mkdir()
+    (folder / "seeds" / "reasons.csv").write_text("a\n")
+    found = {(fault.file, fault.rule) for fault in faults(folder)}
+    assert ("seeds", "unusable_seed") in found
+    assert ("contracts.csv", "negative_price") in found
+
+
 def test_a_folder_without_clients_says_so_and_judges_the_rest(folder):
     (folder / "clients.csv").unlink()
     found = {(fault.file, fault.rule) for fault in faults(folder)}

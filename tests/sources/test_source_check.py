@@ -10,6 +10,7 @@ from retention.cli import app
 from retention.findings import Level
 from retention.source_check import check_source
 from retention.sources.database import DatabaseSource, connect_database
+from tests.publish.company import write_company
 
 
 def found(settings, source="znuny"):
@@ -103,3 +104,15 @@ def test_a_system_that_does_not_answer_is_a_finding_without_its_password(setting
     assert findings["znuny"].level == Level.WRONG
     assert "does not answer" in findings["znuny"].text
     assert "hunter2" not in str(findings)
+
+
+def test_a_folder_of_files_is_checked_without_what_it_need_not_have(settings_for, tmp_path):
+    settings = settings_for(sources=["files"], files_dir=write_company(tmp_path / "files", 4))
+    findings = found(settings, "files")
+    assert {finding.level for finding in findings.values()} == {Level.GOOD}
+    assert "files.clients" in findings and "files.refunds" not in findings
+    with (tmp_path / "files" / "clients.csv").open("a") as clients:
+        clients.write("c9,Smith, John\n")
+    told = found(settings, "files")["files.clients"]
+    assert told.level == Level.WRONG
+    assert "Smith" not in told.text

@@ -11,9 +11,11 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from retention import landing
 from retention.build import effective_vars
+from retention.cli import app
 from retention.extract import extract_source, reconcile_source
 from retention.settings import load_settings
 from retention.sources import SourceError, entities
@@ -200,3 +202,119 @@ def test_a_cursor_that_moved_back_is_told_with_its_line_and_the_row_is_landed_as
     assert "contacts: an older changed than when they landed have 1 rows, such as c1" in str(told.value)
     assert ("c1", "C9") in landed_rows(settings, "phone__contacts", "contact_key, client_key")
     assert _rows(reconcile_source(settings, "phone")) == (0, 0)
+
+
+ODD = """create table odd (
+    number integer primary key, "updatedAt" timestamp, day date, started timestamp, active integer, note varchar(20)
+)"""
+ODD_MAPPING = """timezone: Europe/Moscow
+entities:
+  contracts:
+    query: |
+      select number as contract_key, 'c' as client_key, 'p' as plan, cast(1.5 as numeric(18, 2)) as price,
+        'month' as billing_period, started as started_on, active as is_trial, note as end_reason, {cursor} from odd
+    cursor: {cursor}
+"""
+
+
+@pytest.fixture
+def odd(postgres_server, mapped):
+    """A table with capital letters, times where days are meant and numbers where flags are; its settings by cursor."""
+    database = postgres_server.database("odd")
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(ODD)
+
+        def settings(cursor='"updatedAt"', before="", after=""):
+            text = ODD_MAPPING.format(cursor=cursor).replace('cursor: "updatedAt"', "cursor: updatedAt")
+            return mapped(text.replace(before, after) if before else text, database.reader_url)
+
+        yield connection, settings
+
+
+def _odd(connection, number, stamp="2025-01-02 10:00", day="2025-01-02", note="request"):
+    connection.execute("delete from odd where number = %s", [number])
+    connection.execute("insert into odd values (%s, %s, %s, '2025-01-02 00:00', 1, %s)", [number, stamp, day, note])
+
+
+def test_days_flags_and_a_cursor_with_capital_letters_are_read_as_they_are_meant(odd, landed_rows):
+    connection, settings = odd
+    for number in (1, 2):
+        _odd(connection, number)
+    assert _rows(extract_source(settings(), "phone")) == (2, 0)
+    _odd(connection, 2, "2025-01-02 11:00", note="expired")
+    assert _rows(extract_source(settings(), "phone")) == (1, 0)
+    columns = "contract_key, started_on::varchar, is_trial::varchar"
+    assert set(landed_rows(settings(), "phone__contracts", columns)) == {
+        (1, "2025-01-02", "true"),
+        (2, "2025-01-02", "true"),
+    }
+
+
+def test_another_cursor_begins_anew_and_goes_on_from_its_own(odd, landed_rows):
+    connection, settings = odd
+    _odd(connection, 5_000_000)
+    by_number = settings("number")
+    (path,) = by_number.sources_dir.glob("phone.yml")
+    path.write_text(path.read_text() + "    overlap: 10\n")
+    extract_source(by_number, "phone")
+    by_time = settings()
+    assert _rows(extract_source(by_time, "phone"))[1] == 0
+    _odd(connection, 7, "2025-01-02 10:30")
+    assert _rows(extract_source(by_time, "phone")) == (1, 0)
+
+
+def test_a_cursor_of_days_is_reconciled_and_a_day_in_the_future_hides_nothing(odd, landed_rows):
+    connection, settings = odd
+    _odd(connection, 1, day="2124-01-01")
+    by_day = settings("day")
+    extract_source(by_day, "phone")
+    _odd(connection, 2, day="2025-01-05")
+    _odd(connection, 3, day="2020-01-05")
+    assert _rows(reconcile_source(by_day, "phone")) == (2, 0)
+    assert _rows(reconcile_source(by_day, "phone")) == (0, 0)
+
+
+def test_reconciliation_after_a_change_of_the_mapping_reads_everything_anew(odd, landed_rows):
+    connection, settings = odd
+    for number in (1, 2):
+        _odd(connection, number)
+    extract_source(settings(), "phone")
+    _odd(connection, 3, "2025-03-01 10:00")
+    changed = settings(before="note as end_reason", after="'expired' as end_reason")
+    reconcile_source(changed, "phone")
+    newest = landed_rows(changed, "phone__contracts", "contract_key, end_reason")
+    assert {(1, "expired"), (2, "expired"), (3, "expired")} <= set(newest)
+
+
+def test_a_column_that_is_taken_out_of_the_query_is_empty_from_then_on(odd, landed_rows):
+    connection, settings = odd
+    _odd(connection, 1)
+    extract_source(settings(), "phone")
+    without = settings(before="note as end_reason,")
+    assert _rows(extract_source(without, "phone")) == (1, 0)
+    assert (1, None) in landed_rows(without, "phone__contracts", "contract_key, end_reason")
+
+
+@pytest.mark.parametrize("password", ["12/34secret", "34/secret", "pa[secret", "p@secret/x"])
+def test_a_password_with_odd_letters_is_in_no_error(settings_for, mapped, password):
+    settings = mapped(MAPPING, f"postgresql://reader:{password}@127.0.0.1:1/db")
+    with pytest.raises(SourceError) as told:
+        extract_source(settings, "phone")
+    assert "secret" not in str(told.value)
+    assert "write / as %2F" in str(told.value)
+    assert told.value.__cause__ is None and told.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["entities:\x07", "entities: !!python/name:os.x", "? [a, b]\n: 1", "a: [", "\tb: 1"])
+def test_what_is_no_yaml_is_told_with_its_line(mapped, text):
+    with pytest.raises(SourceError, match=r"phone\.yml:1: "):
+        entities(mapped(text), "phone")
+
+
+def test_the_status_of_other_sources_does_not_hang_on_one_mapping(mapped, home):
+    settings = mapped("entities: 7\n")
+    environment = {"RETENTION_SOURCES": "phone,znuny", "RETENTION_SOURCES_DIR": str(settings.sources_dir)}
+    result = CliRunner().invoke(app, ["status", "--home", str(home)], env=environment)
+    assert result.exit_code == 0, result.output
+    assert "znuny: nothing landed yet" in result.output
+    assert "phone.yml:1" in result.output
