@@ -8,9 +8,11 @@ A method that has worked for too long within ten minutes is refused until they a
 
 It can be told to misbehave: `POST /demo/trouble` with {"method": "crm.item.list", "status": 503,
 "error": "QUERY_LIMIT_EXCEEDED", "times": 3} answers so the next three calls of that method ("*": of any; "batch": of a
-whole batch). With "kind": "cut" the connection ends in the middle of the answer. With "kind": "change", just before the
-answer is made, somebody works in the portal: "delete" (a list of [kind, id]) and "put" (a list of [kind, id, fields])
-say what.
+whole batch). Other kinds of trouble:
+    "kind": "cut"      the connection ends in the middle of the answer
+    "kind": "dates"    instants come as 24.08.2023 13:19:39
+    "kind": "change"   just before the answer is made, somebody works in the portal: "delete" (a list of [kind, id]) and
+                       "put" (a list of [kind, id, fields]) say what
 """
 
 from __future__ import annotations
@@ -203,11 +205,13 @@ class Bitrix24Server(ThreadingHTTPServer):
         return f"http://{self.server_address[0]}:{self.server_address[1]}/rest/1/{self.code}/"
 
     def trouble_for(self, method: str, kind: str) -> Trouble | None:
-        """The trouble that a call of a method runs into, counted down. `kind`: `change`, or `error` for all others."""
+        """The trouble that a call of a method runs into, counted down. `kind`: change, dates, or error for the rest."""
         with self.lock:
             for trouble in self.troubles:
                 is_meant = trouble.times > 0 and trouble.method in ("*", method)
-                if is_meant and (trouble.kind == "change") == (kind == "change"):
+                # What changes the portal or the spelling of an answer comes beside an error, not instead of it.
+                is_of_kind = trouble.kind == kind if {"change", "dates"} & {trouble.kind, kind} else True
+                if is_meant and is_of_kind:
                     trouble.times -= 1
                     return trouble
         return None
@@ -327,9 +331,20 @@ def call(server: Bitrix24Server, connection: sqlite3.Connection, method: str, pa
         raise RestError(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
     started = time.monotonic()
     try:
-        return _answer_of(connection, method, params)
+        answer = _answer_of(connection, method, params)
+        return _with_other_dates(answer) if server.trouble_for(method, "dates") else answer
     finally:
         server.operating.add(method, time.monotonic() - started)
+
+
+def _with_other_dates(answer: Any) -> Any:
+    """The same answer with its instants in the other documented shape, by the portal's clock and without a zone."""
+    if isinstance(answer, dict):
+        return {name: _with_other_dates(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [_with_other_dates(value) for value in answer]
+    found = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d:\d\d)\+03:00", answer) if isinstance(answer, str) else None
+    return f"{found[3]}.{found[2]}.{found[1]} {found[4]}" if found else answer
 
 
 def _run_into_trouble(server: Bitrix24Server, kind: str, method: str) -> None:
@@ -361,6 +376,9 @@ def _answer_of(connection: sqlite3.Connection, method: str, params: dict[str, An
         return _item_list(connection, params)
     if method == "crm.item.fields":
         return {"result": {"fields": item_fields(_entity_type(params), _asks_original(params))}}
+    if method == "crm.stagehistory.list":
+        answer = _list(connection, f"stagehistory:{params.get('entityTypeId')}", params, "CREATED_TIME")
+        return {**answer, "result": {"items": answer["result"]}}
     if method == "crm.activity.list":
         return _list(connection, ACTIVITY, params, "LAST_UPDATED")
     if method == "crm.activity.fields":

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
-from retention import landing
+from retention import build, landing
 from retention.extract import extract_source, reconcile_source
 from retention.settings import Settings
 from retention.sources import Entity
@@ -23,6 +23,10 @@ POINTS = ("_copy_changed", "_finish", "_fsync", "sha256", "write_tombstones", "w
 bounded = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
+
+
+# One long life, for what takes dbt to compare.
+once = settings(bounded, max_examples=1, derandomize=True)
 
 
 class Interrupted(RuntimeError):
@@ -85,6 +89,15 @@ def present(settings: Settings, entity: Entity, columns: str) -> list[tuple]:
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         query = f"select {columns} from ({landing.present_sql(settings, entity)}) order by all"
+        return connection.execute(query).fetchall()
+
+
+def canonical(settings: Settings, entity: str, columns: str) -> list[tuple]:
+    """The rows of a canonical table as a build makes it from what has landed."""
+    build.prepare(settings)
+    build.run_dbt(settings, "check")
+    with duckdb.connect(str(settings.build_file), read_only=True) as connection:
+        query = f"select {columns} from staging.stg_canonical__{entity} order by all"
         return connection.execute(query).fetchall()
 
 

@@ -13,7 +13,7 @@ from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import SourceError, bitrix24, entities, interrupted
 from tests.sources import portal as portals
-from tests.sources.histories import POINTS, bounded, killed_load, leftovers, load, present
+from tests.sources.histories import POINTS, bounded, canonical, killed_load, leftovers, load, once, present
 
 BEGINNING = datetime(2025, 1, 1, 12, tzinfo=ZoneInfo("Europe/Moscow"))
 NUMBER = st.integers(1, 120)  # more than two pages, when all are there
@@ -132,6 +132,27 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
             load(settings, "bitrix24", whole=True)
             assert landed(settings) == life.rows()
             assert leftovers(settings.home) == []
+
+    live()
+
+
+def test_the_canonical_clients_are_the_companies_of_the_portal_after_a_long_life(portal):
+    @once
+    @given(st.lists(STEP, min_size=25, max_size=40))
+    def live(steps):
+        life = Life(portal)
+        life.do(("put", list(range(1, 70)), "retail", 0))
+        with TemporaryDirectory() as home:
+            settings = settings_of(home, portal)
+            for step in steps:
+                if step[0] == "load":
+                    attempt(settings, step[1], step[2])
+                else:
+                    life.do(step)
+            portal.failures.clear()
+            load(settings, "bitrix24", whole=True)
+            rows = sorted(canonical(settings, "clients", "client_key, segment"))
+            assert rows == [(number, segment) for number, segment, _ in life.rows()[0]]
 
     live()
 

@@ -9,13 +9,15 @@ import sqlite3
 import threading
 import urllib.request
 
+import duckdb
 import pytest
 
 from demo.systems.bitrix24_server import Bitrix24Server
 from retention.extract import extract_source, reconcile_source
-from retention.settings import load_settings
+from retention.settings import PROJECT_ROOT, load_settings
 from retention.sources import SourceError, bitrix24, entities
 from tests.sources.histories import present
+from tests.sources.staging import stage
 
 STAMP = "2025-06-01T12:00:00+03:00"
 COMPANY = "item:4"
@@ -135,3 +137,28 @@ def test_a_part_of_a_batch_that_fails_for_good_stops_the_load(portal, settings):
     with pytest.raises(SourceError, match=r"INVALID_ARG_VALUE|as told"):
         extract_source(settings, "bitrix24")
     assert not list(settings.landing.glob("bitrix24/companies/load=*"))
+
+
+def test_instants_in_the_other_documented_shape_are_read_by_the_portals_clock(portal, settings, tmp_path):
+    order(portal, method="crm.item.list", kind="dates", times=1000)
+    extract_source(settings, "bitrix24")
+    with duckdb.connect(str(stage(settings, ["bitrix24"])), read_only=True) as connection:
+        rows = connection.execute("select distinct registered_at from staging.stg_bitrix24__clients").fetchall()
+    assert rows == [("2025-06-01 12:00:00",)]  # no zone: the company's, which is Moscow as the portal's
+
+
+def test_the_history_of_stages_is_paged_like_everything_else(portal, settings, tmp_path):
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    delivered = (PROJECT_ROOT / "sources" / "bitrix24.yml").read_text(encoding="utf-8")
+    (folder / "bitrix24.yml").write_text(delivered + "\ndeals: {closed_at: stage_history}\n", encoding="utf-8")
+    with sqlite3.connect(portal.store) as connection:
+        for number in range(1, 121):
+            step = {"ID": str(number), "OWNER_ID": str(number), "STAGE_ID": "WON", "CREATED_TIME": STAMP}
+            connection.execute(
+                "insert into element values ('stagehistory:2', ?, ?, ?)", (number, STAMP, json.dumps(step))
+            )
+    settings = settings.model_copy(update={"sources_dir": folder})
+    (stages,) = [entity for entity in entities(settings, "bitrix24") if entity.name == "deal_stages"]
+    extract_source(settings, "bitrix24")
+    assert len(present(settings, stages, "ID, OWNER_ID, STAGE_ID, CREATED_TIME")) == 120
