@@ -23,7 +23,9 @@
 {% macro coded(column, codes) -%}
     {%- if not codes %}{{ column }}{% else -%}
     case {{ column }}
-    {%- for code, canonical in codes.items() %} when {{ quoted_list([code]) }} then {{ quoted_list([canonical]) if canonical is not none else 'null' }}{% endfor %}
+    {%- for code, canonical in codes.items() %}
+    when {{ quoted_list([code]) }} then {{ quoted_list([canonical]) if canonical is not none else 'null' }}
+    {%- endfor %}
     else {{ column }} end
     {%- endif -%}
 {%- endmacro %}
