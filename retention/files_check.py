@@ -128,7 +128,7 @@ def show(faults: Iterable[Fault], folder: Path) -> None:
             table.add_row(kind[0], "…", kind[1], kind[2], f"and {len(alike) - SHOWN:,} rows more")
     Console().print(table)
     files = len({fault.file for fault in every})
-    Console().print(f"{len(every):,} faults of {kinds} kinds in {files} files. --output FILE.csv writes them all.")
+    Console().print(f"Faults: {len(every):,}, of {kinds} kinds, in {files} files. --output FILE.csv writes them all.")
 
 
 def write(faults: Iterable[Fault], target: Path) -> None:

@@ -125,7 +125,9 @@ def test_check_lists_broken_rows_and_publishes_nothing(tmp_path: Path) -> None:
     write_csv(folder / "clients.csv", broken)
     result = CliRunner().invoke(app, ["check", "--files", str(folder)])
     assert result.exit_code == 1
-    assert "clients: unreadable_value: 1 rows, for example C003" in result.output
+    for told in ("clients.csv", "5", "registered_at", "unreadable_value", "yesterday", "Faults: 1, of 1 kinds"):
+        assert told in result.output
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_failing_model_is_named_with_its_file_and_message(settings: Settings, tmp_path: Path) -> None:
