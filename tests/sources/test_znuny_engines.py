@@ -4,6 +4,7 @@ a read held a lock or a transaction for as long as a large table takes."""
 from contextlib import closing, contextmanager
 from urllib.parse import unquote, urlsplit
 
+import duckdb
 import psycopg
 import pymysql
 import pytest
@@ -13,6 +14,7 @@ from retention.sources import database, entities
 from retention.sources.database import connect_database
 from tests.sources import desks
 from tests.sources.histories import present
+from tests.sources.staging import stage
 
 COLUMNS = {
     "ticket": "id, queue_id, customer_id, create_time::varchar, create_by",
@@ -136,3 +138,23 @@ def test_the_session_itself_cannot_write_and_does_not_wait_for_locks(postgres_se
         shown = source.native("a setting", "select current_setting('default_transaction_read_only')")
         assert shown == [("on",)]
         assert source.native("a setting", "select current_setting('lock_timeout')") == [("10s",)]
+
+
+def test_a_ticket_waits_for_a_third_party_by_its_service_or_its_queue(postgres_server, settings_for, tmp_path):
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "znuny.yml").write_text(
+        'third_party:\n  services: ["The carrier\'s"]\n  queues: [Operators]\n', encoding="utf-8"
+    )
+    with desk("postgres", postgres_server, None, settings_for) as (execute, _, settings):
+        stamps = f"'{desks.STAMP}', '{desks.STAMP}'"
+        execute(f"insert into service (id, name, create_time, change_time) values (5, 'The carrier''s', {stamps})")
+        execute(f"insert into queue (id, name, create_time, change_time) values (6, 'Operators', {stamps})")
+        for number in (1, 2, 3):
+            desks.insert_ticket(execute, number, desks.STAMP)
+        execute("update ticket set service_id = 5 where id = 2")
+        execute("update ticket set queue_id = 6 where id = 3")
+        settings = settings.model_copy(update={"sources_dir": tmp_path / "sources"})
+        extract_source(settings, "znuny")
+    with duckdb.connect(str(stage(settings, ["znuny"])), read_only=True) as connection:
+        classes = connection.execute("select ticket_key, sla_class from staging.stg_znuny__tickets").fetchall()
+    assert sorted(classes) == [(1, "ours"), (2, "third_party"), (3, "third_party")]

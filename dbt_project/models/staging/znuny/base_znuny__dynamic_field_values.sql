@@ -12,11 +12,11 @@ named as (
     select
         field_values.id,
         field_values.object_id as ticket_id,
-        case fields.name
+        case
             {% for role, name in fields.items() if name %}
-            when '{{ name }}' then '{{ role }}'
+            when fields.name = '{{ name }}' then '{{ role }}'
             {% endfor %}
-            else 'none'
+            when true then 'none'
         end as role,
         field_values.value_text,
         field_values.value_int
