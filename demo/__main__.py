@@ -18,7 +18,9 @@ from demo import plan as plans
 from demo import state as states
 from demo import truth
 from demo.model import DEFAULT_AS_OF, DEFAULT_CLIENTS, DEFAULT_SEED, FIRST_DAY, HORIZON, day_number, midnight, to_date
-from demo.systems import billing, bitrix24_server, bitrix24_store, postgres, znuny
+from demo.systems import billing, postgres, znuny
+from demo.systems.bitrix24 import store as bitrix24_store
+from demo.systems.bitrix24.server import Bitrix24Server
 
 DEMO_RATE = 20.0
 
@@ -108,7 +110,7 @@ def serve_bitrix24(
     if len(parts) != 3 or parts[0] != "rest" or not address.port:
         raise _stop("the address must look like http://127.0.0.1:8990/rest/1/<code>/")
     try:
-        server = bitrix24_server.Bitrix24Server(
+        server = Bitrix24Server(
             (address.hostname or "127.0.0.1", address.port), _store(home), parts[2], rate=rate, burst=burst
         )
     except OSError as error:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from demo import state as states
-from demo.systems.bitrix24_server import Bitrix24Server
+from demo.systems.bitrix24.server import Bitrix24Server
 from retention.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]

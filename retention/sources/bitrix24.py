@@ -471,6 +471,8 @@ def _told_apart(label: str) -> Iterator[None]:
         raise SourceError(
             f"{label}: the portal does not answer: {scrub(str(error))}. Check RETENTION_BITRIX24_URL."
         ) from None
+    except errors.BitrixAPIError as error:
+        raise SourceError(f"{label}: the portal answers {error.error}: {scrub(str(error))}") from None
     except (errors.BitrixSDKException, PartOfBatchFailed) as error:
         raise SourceError(f"{label}: {scrub(str(error))}") from None
 

@@ -7,8 +7,12 @@ import pytest
 import requests
 
 from demo.model import midnight
-from demo.systems import bitrix24_store
-from demo.systems.bitrix24_server import Bitrix24Server, Bucket, Trouble, _unfold, item_fields
+from demo.systems.bitrix24 import store as bitrix24_store
+from demo.systems.bitrix24.limits import Bucket
+from demo.systems.bitrix24.methods import item_fields
+from demo.systems.bitrix24.protocol import unfold
+from demo.systems.bitrix24.server import Bitrix24Server
+from demo.systems.bitrix24.troubles import Trouble
 from demo.systems.postgres import BEGINNING
 
 UNTIL = midnight(20_454)  # 2026-01-01
@@ -124,7 +128,7 @@ def test_forms_and_query_strings_are_understood_as_well_as_json(server):
     by_json = result(server, "crm.activity.list", filter={"DIRECTION": 1}, start=-1)
     assert by_query["result"] == by_form["result"] == by_json["result"]
     assert {activity["DIRECTION"] for activity in by_json["result"]} == {"1"}
-    assert _unfold([("select[]", "a"), ("select[]", "b")]) == {"select": ["a", "b"]}
+    assert unfold([("select[]", "a"), ("select[]", "b")]) == {"select": ["a", "b"]}
 
 
 def test_every_answer_tells_its_time_and_dates_carry_an_offset(server):
@@ -174,7 +178,7 @@ def test_the_bucket_lets_a_burst_through_and_then_two_a_second(server):
 
 
 def test_it_misbehaves_as_told_and_then_behaves(server):
-    server.troubles = [Trouble("crm.item.list", 429, "OPERATION_TIME_LIMIT", times=2)]
+    server.troubles.plan(Trouble("crm.item.list", 429, "OPERATION_TIME_LIMIT", times=2))
     assert post(server, "crm.item.list", entityTypeId=4).json()["error"] == "OPERATION_TIME_LIMIT"
     part = result(server, "batch", cmd={"a": "crm.item.list?entityTypeId=4", "b": "user.get"})["result"]
     assert part["result_error"]["a"]["error"] == "OPERATION_TIME_LIMIT" and "b" in part["result"]

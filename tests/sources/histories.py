@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from retention import build, landing
 from retention.extract import extract_source, reconcile_source
 from retention.settings import Settings
-from retention.sources import Entity
+from retention.sources import Entity, SourceError
 
 # Where a load may be cut off: reading the difference, before the manifest, before anything is flushed, before the
 # rename, between rows and tombstones.
@@ -59,6 +59,29 @@ def load(settings: Settings, source: str, *, whole: bool = False, cut_at: tuple[
         return
     with cut(*cut_at), suppress(Interrupted):
         work(settings, source)
+
+
+def go_through(
+    settings: Settings,
+    source: str,
+    steps: Iterable[tuple],
+    do: Callable[[tuple], None],
+    *,
+    refusals: Iterable[str] = (),
+) -> None:
+    """Load where a step of a life says so, and give `do` every other step.
+
+    `refusals`: what a load may be told by a source that was ordered to refuse it.
+    """
+    for step in steps:
+        match step:
+            case ("load", whole, cut_at):
+                try:
+                    load(settings, source, whole=whole, cut_at=cut_at)
+                except SourceError as error:
+                    assert any(refusal in str(error) for refusal in refusals)
+            case _:
+                do(step)
 
 
 def killed_load(settings: Settings, source: str, point: str, times: int) -> bool:

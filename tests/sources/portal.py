@@ -1,145 +1,116 @@
-"""A portal on loopback that answers as Bitrix24 documents it, and fails when it is told to.
-
-The demo company has a whole one; this one exists to go wrong on request.
-"""
+"""The demo's Bitrix24 with nothing in it but what a test puts there, and a note of what it was asked."""
 
 import json
-import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+import pytest
+
+from demo.systems.bitrix24 import store
+from demo.systems.bitrix24.methods import ENTITY_TYPES
+from demo.systems.bitrix24.server import Bitrix24Server, Handler
+from demo.systems.bitrix24.troubles import Trouble
 from retention.settings import PROJECT_ROOT, load_settings
-from retention.sources.bitrix24 import entities
+from retention.sources import bitrix24
 
+CODE, EXPIRED_CODE = "s3cr3tcode", "0ldc0de"
 # The portal of the mapping file that is delivered.
-ENTITIES = entities(load_settings(sources=["bitrix24"], sources_dir=PROJECT_ROOT / "sources"), "bitrix24")
-NAMES = {entity.entity_type: entity.name for entity in ENTITIES if entity.method == "crm.item.list"}
-TIME = {"start": 0, "finish": 0, "duration": 0, "processing": 0, "date_start": "", "date_finish": ""}
+ENTITIES = bitrix24.entities(load_settings(sources=["bitrix24"], sources_dir=PROJECT_ROOT / "sources"), "bitrix24")
 
 
-class Portal:
-    """`items`: entity -> rows. `failures`: answers (status, code) given before the next real ones, oldest first.
-    `batch_failures`: codes with which the first command of the next batches fails."""
+def _kind(entity: bitrix24.Method) -> str:
+    if entity.method == "crm.item.list":
+        return store.kind_of(entity.entity_type)
+    kinds = {"activities": store.ACTIVITY, "users": store.USER, "departments": store.DEPARTMENT}
+    return kinds.get(entity.name, f"stagehistory:{entity.entity_type}")
 
-    def __init__(self) -> None:
-        self.items: dict[str, list[dict[str, Any]]] = {entity.name: [] for entity in ENTITIES}
-        self.fields = {
-            entity.name: {entity.portal_name(name): {"type": "string"} for name in entity.columns}
-            for entity in ENTITIES
-        }
-        self.failures: list[tuple[int, str]] = []
-        self.batch_failures: list[str] = []
+
+KINDS = {entity.name: _kind(entity) for entity in ENTITIES}
+"""Name of an entity of the connector -> the kind under which the store keeps it."""
+
+
+class Portal(Bitrix24Server):
+    """`requests`: method and parameters of what was asked, oldest first, without the look at the clock.
+
+    `now`: seconds on the clock of its limit of working time, which the connector's waits move.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, check_same_thread=False)
+        store.prepare(self.connection)
+        super().__init__(("127.0.0.1", 0), path, CODE, rate=1e6, burst=1e6, expired_codes=(EXPIRED_CODE,))
+        self.RequestHandlerClass = _Noting
         self.requests: list[tuple[str, dict[str, Any]]] = []
-        self.url = ""
+        self.now = 0.0
+        self.operating.clock = lambda: self.now
 
-    def answer(self, method: str, parameters: dict[str, Any]) -> Any:
-        if method.endswith(".fields"):
-            name = self._entity(method, parameters)
-            fields = self.fields[name]
-            return {"fields": fields} if method == "crm.item.fields" else fields
-        name = self._entity(method, parameters)
-        rows = sorted(self.items[name], key=lambda row: int(row.get("id", row.get("ID"))))
-        for condition, value in (parameters.get("filter") or {}).items():
-            operator, field = re.fullmatch(r"([><=]*)(\w+)", condition).groups()
-            if operator == ">":
-                rows = [row for row in rows if int(row[field]) > int(value)]
-            elif operator == ">=":
-                as_id = int if field.lower() == "id" else str
-                rows = [row for row in rows if as_id(row[field]) >= as_id(value)]
-            elif operator == "<":
-                rows = [row for row in rows if row[field] < str(value)]
-            else:
-                rows = [row for row in rows if str(row[field]) == str(value)]
-        if parameters.get("select"):
-            rows = [{field: row.get(field) for field in parameters["select"]} for row in rows]
-        page = rows[:50]
-        return {"items": page} if method in ("crm.item.list", "crm.stagehistory.list") else page
+    def wait(self, seconds: float) -> None:
+        """What stands in for the connector's `time.sleep`."""
+        self.now += seconds
 
-    def batch(self, commands: dict[str, str]) -> dict[str, Any]:
-        if self.batch_failures:
-            code = self.batch_failures.pop(0)
-            error = {"1": {"error": code, "error_description": "as ordered"}}
-            return {"result": [], "result_error": error, "result_total": [], "result_next": [], "result_time": []}
-        results: dict[str, Any] = {}
-        for key, command in commands.items():
-            method, _, query = command.partition("?")
-            parameters = _nested(parse_qsl(query, keep_blank_values=True))
-            for condition, value in (parameters.get("filter") or {}).items():
-                reference = re.fullmatch(r"\$result\[(\w+)\](?:\[items\])?\[(\d+)\]\[(\w+)\]", str(value))
-                if reference:
-                    page = results[reference.group(1)]
-                    page = page["items"] if isinstance(page, dict) else page
-                    place = int(reference.group(2))
-                    parameters["filter"][condition] = page[place][reference.group(3)] if place < len(page) else 10**12
-            results[key] = self.answer(method, parameters)
-        return {"result": results, "result_error": [], "result_total": [], "result_next": [], "result_time": []}
+    def put(self, entity: str, *elements: dict[str, Any]) -> None:
+        """Make elements, or change those that have their ids: fields that are not given stay."""
+        with self.connection:
+            for element in elements:
+                kind, number = KINDS[entity], int(element.get("id", element.get("ID")))
+                store.write(self.connection, kind, number, store.read(self.connection, kind, number) | element)
 
-    def _entity(self, method: str, parameters: dict[str, Any]) -> str:
-        if method == "crm.stagehistory.list":
-            return "deal_stages"
-        if method.startswith("crm.item."):
-            return NAMES[int(parameters["entityTypeId"])]
-        return {"crm.activity": "activities", "user": "users", "department": "departments"}[method.rsplit(".", 1)[0]]
+    def delete(self, entity: str, *numbers: int) -> None:
+        with self.connection:
+            for number in numbers:
+                store.delete(self.connection, KINDS[entity], number)
+
+    def empty(self) -> None:
+        """Forget all elements, troubles and requests."""
+        with self.connection:
+            self.connection.execute("delete from element")
+        self.troubles.plan()
+        self.requests.clear()
+
+    def elements(self, entity: str) -> list[dict[str, Any]]:
+        """All elements of an entity as they are now, by id."""
+        rows = self.connection.execute("select body from element where kind = ? order by id", (KINDS[entity],))
+        return [json.loads(body) for (body,) in rows]
+
+    def trouble(self, method: str, **about: Any) -> None:
+        """Plan one trouble more: see `demo.systems.bitrix24.troubles`."""
+        self.troubles.add(Trouble(method, **about))
 
 
-def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """a[b][c]=1 as {"a": {"b": {"c": "1"}}}; select[0], select[1] as a list."""
-    tree: dict[str, Any] = {}
-    for name, value in pairs:
-        parts = re.findall(r"[^\[\]]+", name)
-        branch = tree
-        for part in parts[:-1]:
-            branch = branch.setdefault(part, {})
-        branch[parts[-1]] = value
-    if "select" in tree:
-        tree["select"] = list(tree["select"].values())
-    return tree
+class _Noting(Handler):
+    server: Portal
+
+    def _answer(self, sent: bytes) -> dict[str, Any]:
+        method = urlsplit(self.path).path.removesuffix(".json").rsplit("/", 1)[-1]
+        if method != "server.time":
+            self.server.requests.append((method, json.loads(sent or b"{}") or {}))
+        return super()._answer(sent)
 
 
 @contextmanager
-def running() -> Iterator[Portal]:
-    """Serve a portal until the end of the block."""
-    portal = Portal()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            method = urlsplit(self.path).path.removesuffix(".json").rsplit("/", 1)[-1]
-            parameters = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}") or {}
-            if method != "server.time":
-                portal.requests.append((method, parameters))
-            if method == "server.time":
-                self._send(200, {"result": datetime.now(UTC).isoformat(timespec="seconds"), "time": TIME})
-            elif portal.failures:
-                status, code = portal.failures.pop(0)
-                self._send(status, {"error": code, "error_description": f"as ordered by {self.path}"})
-            elif method == "batch":
-                self._send(200, {"result": portal.batch(parameters["cmd"]), "time": TIME})
-            else:
-                answer = portal.answer(method, parameters)
-                extra = {"total": len(answer)} if isinstance(answer, list) else {}
-                self._send(200, {"result": answer, "time": TIME, **extra})
-
-        def _send(self, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    portal.url = f"http://127.0.0.1:{server.server_port}/rest/1/s3cr3tcode/"
+def running(folder: Path) -> Iterator[Portal]:
+    """Serve a portal until the end of the block; the connector does not wait in real time for it."""
+    portal = Portal(folder / "portal.sqlite")
+    threading.Thread(target=portal.serve_forever, daemon=True).start()
     try:
-        yield portal
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bitrix24.time, "sleep", portal.wait)
+            yield portal
     finally:
-        server.shutdown()
-        server.server_close()
+        portal.shutdown()
+        portal.server_close()
+        portal.connection.close()
+
+
+@contextmanager
+def user_field(entity_type: int, name: str, kind: str = "string") -> Iterator[None]:
+    """A user field more on the items of an entity type."""
+    with pytest.MonkeyPatch.context() as patch:
+        known = ENTITY_TYPES[entity_type].get("user_fields", {})
+        patch.setitem(ENTITY_TYPES[entity_type], "user_fields", known | {name: {"type": kind, "camel": name}})
+        yield

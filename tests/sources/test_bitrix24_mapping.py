@@ -11,6 +11,7 @@ import yaml
 from retention.extract import extract_source
 from retention.settings import PROJECT_ROOT
 from retention.sources import SourceError, dbt_vars, entities
+from retention.sources.bitrix24 import DEAL
 from tests.sources import portal as portals
 from tests.sources.staging import stage
 
@@ -54,7 +55,9 @@ def test_a_mistake_is_told_with_its_line_before_the_portal_is_asked(mapped, befo
     assert abs(line - DELIVERED[: DELIVERED.index(before)].count("\n")) <= 3
 
 
-def test_a_portal_with_other_numbers_names_and_a_pipeline_for_requests_is_read_by_its_mapping(mapped, landed_rows):
+def test_a_portal_with_other_numbers_names_and_a_pipeline_for_requests_is_read_by_its_mapping(
+    mapped, landed_rows, tmp_path
+):
     content = yaml.safe_load(DELIVERED)
     content["termination_requests"] = {
         "pipeline": 7,
@@ -62,13 +65,10 @@ def test_a_portal_with_other_numbers_names_and_a_pipeline_for_requests_is_read_b
         "values": {"outcome": {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None}},
     }
     del content["mailings"]
-    with portals.running() as portal:
+    with portals.running(tmp_path) as portal, portals.user_field(DEAL, "UF_CRM_ASKED", "datetime"):
         deal = {"companyId": 7, "assignedById": 1, "createdTime": MOMENT, "updatedTime": MOMENT}
-        portal.fields["deals"]["UF_CRM_ASKED"] = {"type": "datetime"}
-        portal.items["deals"] = [
-            deal | {"id": 1, "stageId": "WON", "categoryId": 0},
-            deal | {"id": 2, "stageId": "C7:LOSE", "categoryId": 7, "UF_CRM_ASKED": MOMENT},
-        ]
+        asked = {"stageId": "C7:LOSE", "categoryId": 7, "UF_CRM_ASKED": MOMENT}
+        portal.put("deals", deal | {"id": 1, "stageId": "WON", "categoryId": 0}, deal | {"id": 2} | asked)
         settings = mapped(yaml.safe_dump(content), portal.url)
         results = {landed.entity: landed.rows for landed in extract_source(settings, "bitrix24")}
         asked = {parameters.get("entityTypeId") for _, parameters in portal.requests}
@@ -93,23 +93,22 @@ def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outco
         "fields": {"requested_at": "UF_CRM_ASKED"},
         "values": {"outcome": {"C7:WON": "retained", "C7:LOSE": "released", "C7:NEW": None, "C7:client's": "released"}},
     }
-    with portals.running() as portal:
+    with portals.running(tmp_path) as portal, portals.user_field(DEAL, "UF_CRM_ASKED", "datetime"):
         closed = {"id": 7, "title": "One", "createdTime": MOMENT, "updatedTime": MOMENT}
-        portal.items["companies"] = [closed | {"UF_CRM_CLOSED_ON": "24.08.2023 00:00:00"}]
+        portal.put("companies", closed | {"UF_CRM_CLOSED_ON": "24.08.2023 00:00:00"})
         deal = {"companyId": 7, "createdTime": "24.08.2023 13:19:39", "updatedTime": MOMENT, "closedate": "2025-01-05"}
         deal |= {"opportunity": 10, "UF_CRM_ASKED": "2025-01-01T10:00:00+03:00"}
-        portal.fields["deals"]["UF_CRM_ASKED"] = {"type": "datetime"}
-        portal.items["deals"] = [
+        portal.put(
+            "deals",
             deal | {"id": 1, "stageId": "WON", "categoryId": 0},
             deal | {"id": 2, "stageId": "C7:LOSE", "categoryId": 7},
             deal | {"id": 3, "stageId": "C7:NEW", "categoryId": 7},
-        ]
+        )
         steps = [(1, "NEW", "01"), (1, "WON", "03"), (2, "C7:NEW", "01"), (2, "C7:LOSE", "02"), (2, "C7:NEW", "03")]
         steps += [(2, "C7:LOSE", "04"), (3, "C7:NEW", "01")]
-        portal.items["deal_stages"] = [
-            {"ID": number, "OWNER_ID": owner, "STAGE_ID": name, "CREATED_TIME": f"2025-01-{day}T12:00:00+03:00"}
-            for number, (owner, name, day) in enumerate(steps, start=1)
-        ]
+        for number, (owner, name, day) in enumerate(steps, start=1):
+            step = {"ID": number, "OWNER_ID": owner, "STAGE_ID": name, "CREATED_TIME": f"2025-01-{day}T12:00:00+03:00"}
+            portal.put("deal_stages", step)
         settings = mapped(yaml.safe_dump(content), portal.url)
         extract_source(settings, "bitrix24")
     with duckdb.connect(str(stage(settings, ["bitrix24"])), read_only=True) as connection:
@@ -130,28 +129,25 @@ def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outco
         assert connection.execute(deals).fetchall() == [("1", "2025-01-03T12:00:00+03:00", True)]
 
 
-def test_another_name_of_a_field_reads_the_entity_anew_and_only_that(mapped, landed_rows):
-    with portals.running() as portal:
+def test_another_name_of_a_field_reads_the_entity_anew_and_only_that(mapped, landed_rows, tmp_path):
+    with portals.running(tmp_path) as portal, portals.user_field(1040, "UF_CRM_SENT", "date"):
         item = {"companyId": 7, "updatedTime": MOMENT, "UF_CRM_6_SENT_AT": MOMENT, "UF_CRM_SENT": "2024-05-06"}
-        portal.items["mailings"] = [item | {"id": 1}]
-        portal.items["companies"] = [{"id": 7, "title": "One", "updatedTime": MOMENT, "createdTime": MOMENT}]
-        portal.fields["mailings"]["UF_CRM_SENT"] = {"type": "date"}
+        portal.put("mailings", item | {"id": 1})
+        portal.put("companies", {"id": 7, "title": "One", "updatedTime": MOMENT, "createdTime": MOMENT})
         extract_source(mapped(DELIVERED, portal.url), "bitrix24")
         # Long ago by its stamp: an ordinary load would not ask for it.
-        portal.items["mailings"][0]["updatedTime"] = "2020-01-01T12:00:00+03:00"
+        portal.put("mailings", {"id": 1, "updatedTime": "2020-01-01T12:00:00+03:00"})
         changed = mapped(DELIVERED.replace("UF_CRM_6_SENT_AT", "UF_CRM_SENT"), portal.url)
         results = {landed.entity: landed.rows for landed in extract_source(changed, "bitrix24")}
     assert {entity for entity, rows in results.items() if rows} == {"mailings"}
     assert ("2024-05-06",) in landed_rows(changed, "bitrix24__mailings", "sent_at")
 
 
-def test_a_part_that_is_left_out_later_is_empty_from_then_on(mapped, landed_rows):
+def test_a_part_that_is_left_out_later_is_empty_from_then_on(mapped, landed_rows, tmp_path):
     content = yaml.safe_load(DELIVERED)
-    with portals.running() as portal:
-        portal.items["mailings"] = [
-            {"id": number, "companyId": 7, "updatedTime": MOMENT, "UF_CRM_6_SENT_AT": MOMENT}
-            for number in range(1, 121)
-        ]
+    with portals.running(tmp_path) as portal:
+        sent = {"companyId": 7, "updatedTime": MOMENT, "UF_CRM_6_SENT_AT": MOMENT}
+        portal.put("mailings", *({"id": number} | sent for number in range(1, 121)))
         extract_source(mapped(DELIVERED, portal.url), "bitrix24")
         del content["mailings"]
         settings = mapped(yaml.safe_dump(content), portal.url)

@@ -4,54 +4,33 @@ that is skipped, doubled or stale after that is nobody's fault and in every numb
 The connector reads the demo company's portal, which is told to misbehave in each of these ways.
 """
 
-import json
-import sqlite3
-import threading
-import urllib.request
+from typing import Any
 
 import duckdb
 import pytest
 
-from demo.systems.bitrix24_server import Bitrix24Server
 from retention.extract import extract_source, reconcile_source
 from retention.settings import PROJECT_ROOT, load_settings
-from retention.sources import SourceError, bitrix24, entities
+from retention.sources import SourceError, entities
+from tests.sources import portal as portals
 from tests.sources.histories import present
 from tests.sources.staging import stage
 
 STAMP = "2025-06-01T12:00:00+03:00"
-COMPANY = "item:4"
+COMPANY = portals.KINDS["companies"]
 
 
 @pytest.fixture
-def portal(tmp_path, monkeypatch):
-    """A portal of 130 companies, three pages, whose clock is moved by the connector's waits."""
-    store = tmp_path / "portal.sqlite"
-    with sqlite3.connect(store) as connection:
-        connection.execute(
-            "create table element (kind text, id integer, cursor text, body text, primary key (kind, id)) without rowid"
-        )
-        for number in range(1, 131):
-            connection.execute("insert into element values (?, ?, ?, ?)", (COMPANY, number, STAMP, company(number)))
-    server = Bitrix24Server(("127.0.0.1", 0), store, "c0de", rate=1000, burst=10_000, expired_codes=("old",))
-    now = [0.0]
-    server.operating.clock = lambda: now[0]
-    monkeypatch.setattr(bitrix24.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def portal(tmp_path):
+    """A portal of 130 companies, three pages."""
+    with portals.running(tmp_path) as portal:
+        portal.put("companies", *(company(number) for number in range(1, 131)))
+        yield portal
 
 
-def company(number: int, segment: str = "retail", stamp: str = STAMP) -> str:
+def company(number: int, segment: str = "retail", stamp: str = STAMP) -> dict[str, Any]:
     body = {"id": number, "title": f"Client {number}", "createdTime": STAMP, "updatedTime": stamp}
-    return json.dumps(body | {"UF_CRM_SEGMENT": segment})
-
-
-def order(portal: Bitrix24Server, **trouble) -> None:
-    """Tell the portal what its next calls run into, as anybody could from outside."""
-    address = portal.url.split("/rest/")[0] + "/demo/trouble"
-    urllib.request.urlopen(urllib.request.Request(address, json.dumps([trouble]).encode(), method="POST")).close()
+    return body | {"UF_CRM_SEGMENT": segment}
 
 
 @pytest.fixture
@@ -65,7 +44,7 @@ def segments(settings) -> dict[int, str]:
 
 
 def test_a_record_that_is_deleted_between_pages_takes_no_other_with_it(portal, settings):
-    order(portal, method="batch", kind="change", delete=[[COMPANY, 20], [COMPANY, 60]])
+    portal.trouble("batch", kind="change", delete=[[COMPANY, 20], [COMPANY, 60]])
     extract_source(settings, "bitrix24")
     assert set(range(1, 131)) - set(segments(settings)) <= {20, 60}
     reconcile_source(settings, "bitrix24")
@@ -74,7 +53,7 @@ def test_a_record_that_is_deleted_between_pages_takes_no_other_with_it(portal, s
 
 def test_a_record_that_is_changed_while_paging_is_right_after_the_next_load(portal, settings):
     changed = {"UF_CRM_SEGMENT": "finance", "updatedTime": "2025-06-01T12:30:00+03:00"}
-    order(portal, method="batch", kind="change", put=[[COMPANY, 3, changed], [COMPANY, 120, changed]])
+    portal.trouble("batch", kind="change", put=[[COMPANY, 3, changed], [COMPANY, 120, changed]])
     extract_source(settings, "bitrix24")
     extract_source(settings, "bitrix24")
     found = segments(settings)
@@ -82,8 +61,8 @@ def test_a_record_that_is_changed_while_paging_is_right_after_the_next_load(port
 
 
 def test_a_record_that_is_made_while_paging_is_there_after_the_next_load(portal, settings):
-    made = json.loads(company(131, "new", "2025-06-01T12:30:00+03:00"))
-    order(portal, method="batch", kind="change", put=[[COMPANY, 131, made]])
+    made = company(131, "new", "2025-06-01T12:30:00+03:00")
+    portal.trouble("batch", kind="change", put=[[COMPANY, 131, made]])
     extract_source(settings, "bitrix24")
     extract_source(settings, "bitrix24")
     assert segments(settings)[131] == "new"
@@ -91,7 +70,7 @@ def test_a_record_that_is_made_while_paging_is_there_after_the_next_load(portal,
 
 @pytest.mark.parametrize("method", ["crm.item.list", "batch", "crm.item.fields"])
 def test_an_answer_that_is_cut_in_the_middle_is_asked_for_again(portal, settings, method):
-    order(portal, method=method, kind="cut", times=2)
+    portal.trouble(method, kind="cut", times=2)
     extract_source(settings, "bitrix24")
     assert len(segments(settings)) == 130
 
@@ -99,7 +78,7 @@ def test_an_answer_that_is_cut_in_the_middle_is_asked_for_again(portal, settings
 @pytest.mark.parametrize(("status", "error"), [(503, "QUERY_LIMIT_EXCEEDED"), (429, "OPERATION_TIME_LIMIT")])
 @pytest.mark.parametrize("method", ["crm.item.list", "batch"])
 def test_a_limit_is_waited_out_also_when_it_hits_a_part_of_a_batch(portal, settings, method, status, error):
-    order(portal, method=method, status=status, error=error, times=3)
+    portal.trouble(method, status=status, error=error, times=3)
     extract_source(settings, "bitrix24")
     assert len(segments(settings)) == 130
 
@@ -109,7 +88,7 @@ def test_the_operating_limit_of_a_method_is_waited_out(portal, settings):
     portal.operating.limit, portal.operating.cost = 206.0, 4.0
     extract_source(settings, "bitrix24")
     assert len(segments(settings)) == 130
-    assert portal.operating.clock() >= 600  # at least one window had to end
+    assert portal.now >= 600  # at least one window had to end
 
 
 def test_the_portal_itself_refuses_a_method_that_worked_too_long(portal):
@@ -124,23 +103,26 @@ def test_the_portal_itself_refuses_a_method_that_worked_too_long(portal):
 
 def test_an_expired_webhook_is_told_at_once_and_without_its_code(portal, tmp_path):
     expired = load_settings(
-        tmp_path / "home", sources=["bitrix24"], bitrix24_url=portal.url.replace("c0de", "old"), as_of="2026-01-01"
+        tmp_path / "home",
+        sources=["bitrix24"],
+        bitrix24_url=portal.url.replace(portals.CODE, portals.EXPIRED_CODE),
+        as_of="2026-01-01",
     )
     with pytest.raises(SourceError, match="the portal refuses the webhook") as told:
         extract_source(expired, "bitrix24")
-    assert "/old/" not in str(told.value)
-    assert portal.operating.clock() == 0  # nothing was waited for
+    assert portals.EXPIRED_CODE not in str(told.value)
+    assert portal.now == 0  # nothing was waited for
 
 
 def test_a_part_of_a_batch_that_fails_for_good_stops_the_load(portal, settings):
-    order(portal, method="crm.item.list", status=400, error="INVALID_ARG_VALUE", times=1000)
+    portal.trouble("crm.item.list", status=400, error="INVALID_ARG_VALUE", times=1000)
     with pytest.raises(SourceError, match=r"INVALID_ARG_VALUE|as told"):
         extract_source(settings, "bitrix24")
     assert not list(settings.landing.glob("bitrix24/companies/load=*"))
 
 
 def test_instants_in_the_other_documented_shape_are_read_by_the_portals_clock(portal, settings, tmp_path):
-    order(portal, method="crm.item.list", kind="dates", times=1000)
+    portal.trouble("crm.item.list", kind="dates", times=1000)
     extract_source(settings, "bitrix24")
     with duckdb.connect(str(stage(settings, ["bitrix24"])), read_only=True) as connection:
         rows = connection.execute("select distinct registered_at from staging.stg_bitrix24__clients").fetchall()
@@ -152,12 +134,8 @@ def test_the_history_of_stages_is_paged_like_everything_else(portal, settings, t
     folder.mkdir()
     delivered = (PROJECT_ROOT / "sources" / "bitrix24.yml").read_text(encoding="utf-8")
     (folder / "bitrix24.yml").write_text(delivered + "\ndeals: {closed_at: stage_history}\n", encoding="utf-8")
-    with sqlite3.connect(portal.store) as connection:
-        for number in range(1, 121):
-            step = {"ID": str(number), "OWNER_ID": str(number), "STAGE_ID": "WON", "CREATED_TIME": STAMP}
-            connection.execute(
-                "insert into element values ('stagehistory:2', ?, ?, ?)", (number, STAMP, json.dumps(step))
-            )
+    step = {"STAGE_ID": "WON", "CREATED_TIME": STAMP}
+    portal.put("deal_stages", *({"ID": str(number), "OWNER_ID": str(number)} | step for number in range(1, 121)))
     settings = settings.model_copy(update={"sources_dir": folder})
     (stages,) = [entity for entity in entities(settings, "bitrix24") if entity.name == "deal_stages"]
     extract_source(settings, "bitrix24")

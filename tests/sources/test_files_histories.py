@@ -15,7 +15,7 @@ from retention import build
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, killed_load, leftovers, load, present
+from tests.sources.histories import POINTS, bounded, go_through, killed_load, leftovers, present
 
 COLUMNS = ("client_key", "name", "segment", "registered_at")
 KEY = st.integers(1, 6).map("c{}".format)
@@ -43,6 +43,13 @@ class Folder:
             "contract_key,client_key,plan,price,billing_period,started_on,is_trial\nk1,c1,basic,10,month,2024-01-01,false\n"
         )
         self.csv([("c1", "One", "")], (",", "utf-8", "\n"), COLUMNS)
+
+    def do(self, step: tuple) -> None:
+        match step:
+            case ("csv", clients, dialect, order):
+                self.csv(clients, dialect, order)
+            case ("parquet", clients):
+                self.parquet(clients)
 
     def csv(self, clients, dialect, order) -> None:
         delimiter, encoding, end = dialect
@@ -92,14 +99,7 @@ def test_after_any_history_the_landed_rows_are_those_of_the_folder(tmp_path):
         with TemporaryDirectory() as place:
             folder = Folder(Path(place) / "files")
             settings = settings_of(Path(place) / "home", folder)
-            for step in steps:
-                match step:
-                    case ("csv", clients, dialect, order):
-                        folder.csv(clients, dialect, order)
-                    case ("parquet", clients):
-                        folder.parquet(clients)
-                    case ("load", whole, cut_at):
-                        load(settings, "files", whole=whole, cut_at=cut_at)
+            go_through(settings, "files", steps, folder.do)
             extract_source(settings, "files")
             assert landed(settings) == folder.rows()
             assert leftovers(settings.home) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, killed_load, leftovers, load, present
+from tests.sources.histories import POINTS, bounded, go_through, killed_load, leftovers, load, present
 
 MAPPING = """
 timezone: UTC
@@ -58,6 +58,19 @@ class Billing:
             execute(f"drop table if exists {table}")
         for statement in TABLES:
             execute(statement)
+
+    def do(self, step: tuple) -> None:
+        match step:
+            case ("put", number, amount, age):
+                self.put(number, amount, age)
+            case ("delete", number):
+                self.execute(f"delete from payment where number = 'p{number}'")
+            case ("line", number, line, amount):
+                self.line(number, line, amount)
+            case ("unline", number, line):
+                self.unline(number, line)
+            case ("wait", minutes):
+                self.minute += minutes
 
     def put(self, number: int, amount: str, age: int) -> None:
         """Insert or change a payment, stamped `age` minutes ago: a transaction that was committed that much later."""
@@ -132,20 +145,7 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
         shop = billing()
         with TemporaryDirectory() as home:
             settings = settings_of(home, mapping, shop.url)
-            for step in steps:
-                match step:
-                    case ("put", number, amount, age):
-                        shop.put(number, amount, age)
-                    case ("delete", number):
-                        shop.execute(f"delete from payment where number = 'p{number}'")
-                    case ("line", number, line, amount):
-                        shop.line(number, line, amount)
-                    case ("unline", number, line):
-                        shop.unline(number, line)
-                    case ("load", whole, cut_at):
-                        load(settings, "shop", whole=whole, cut_at=cut_at)
-                    case ("wait", minutes):
-                        shop.minute += minutes
+            go_through(settings, "shop", steps, shop.do)
             load(settings, "shop", whole=True)
             assert landed(settings) == shop.rows()
             assert leftovers(settings.home) == []

@@ -29,7 +29,7 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
     with psycopg.connect(znuny.owner_url, autocommit=True) as connection:
         connection.execute((ROOT / "demo/systems/znuny.sql").read_text(encoding="utf-8"))
         _fill_znuny(connection)
-    with portals.running() as portal:
+    with portals.running(home) as portal:
         _fill_portal(portal)
         settings = load_settings(
             home,
@@ -43,11 +43,9 @@ def staged(postgres_server, tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnect
         for source in settings.sources:
             extract_source(settings, source)
         # Corrections that arrive later: versions of the same items.
-        portal.items["companies"][0] |= {"UF_CRM_BILLING_NO": "C2", "updatedTime": "2025-02-01T12:00:00+03:00"}
-        portal.items["manager_assignments"][0] |= {
-            "UF_CRM_5_VALID_FROM": "2024-03-02T03:00:00+03:00",
-            "updatedTime": "2025-02-01T12:00:00+03:00",
-        }
+        corrected = {"updatedTime": "2025-02-01T12:00:00+03:00"}
+        portal.put("companies", {"id": 7, "UF_CRM_BILLING_NO": "C2"} | corrected)
+        portal.put("manager_assignments", {"id": 1, "UF_CRM_5_VALID_FROM": "2024-03-02T03:00:00+03:00"} | corrected)
         extract_source(settings, "bitrix24")
     build_file = stage(settings, ["bitrix24", "znuny"])
     with duckdb.connect(str(build_file)) as connection:
@@ -168,7 +166,8 @@ def _fill_znuny(connection: psycopg.Connection) -> None:
 
 def _fill_portal(portal: portals.Portal) -> None:
     updated = "2025-01-01T12:00:00+03:00"
-    portal.items["companies"] = [
+    portal.put(
+        "companies",
         {
             "id": 7,
             "title": "ООО Ромашка",
@@ -181,32 +180,39 @@ def _fill_portal(portal: portals.Portal) -> None:
             "UF_CRM_CONSENT": "Y",
         },
         {"id": 8, "title": "B", "createdTime": updated, "updatedTime": updated, "UF_CRM_CONSENT": "N"},
-    ]
-    portal.items["departments"] = [{"ID": "3", "NAME": "Support", "UF_HEAD": "2"}, {"ID": "4", "NAME": "Sales"}]
-    portal.items["users"] = [
+    )
+    portal.put("departments", {"ID": "3", "NAME": "Support", "UF_HEAD": "2"}, {"ID": "4", "NAME": "Sales"})
+    portal.put(
+        "users",
         {"ID": "1", "XML_ID": "a.agent", "NAME": "A", "LAST_NAME": "Agent", "UF_DEPARTMENT": [3, 4]},
         {"ID": "2", "XML_ID": "b.agent", "NAME": "B", "UF_DEPARTMENT": [3], "UF_EMPLOYMENT_DATE": "01.02.2023"},
         {"ID": "3", "NAME": "Robot", "UF_DEPARTMENT": []},
-    ]
+    )
     deal = {"companyId": 7, "assignedById": 1, "opportunity": 100, "createdTime": updated, "updatedTime": updated}
-    portal.items["deals"] = [
-        deal | {"id": number, "stageId": stage, "closedate": "2024-05-06T03:00:00+03:00"}
-        for number, stage in enumerate(["NEW", "WON", "C4:LOSE", "APOLOGY"], start=1)
-    ]
+    portal.put(
+        "deals",
+        *(
+            deal | {"id": number, "stageId": stage, "closedate": "2024-05-06T03:00:00+03:00"}
+            for number, stage in enumerate(["NEW", "WON", "C4:LOSE", "APOLOGY"], start=1)
+        ),
+    )
     activity = {"OWNER_TYPE_ID": "4", "OWNER_ID": "7", "START_TIME": updated, "LAST_UPDATED": updated}
-    portal.items["activities"] = [
+    portal.put(
+        "activities",
         activity | {"ID": "1", "DIRECTION": "1", "TYPE_ID": "2", "ORIGIN_ID": "welcome", "RESPONSIBLE_ID": "1"},
         activity | {"ID": "2", "DIRECTION": "2", "TYPE_ID": "4", "ORIGIN_ID": None, "RESPONSIBLE_ID": "0"},
         activity | {"ID": "3", "DIRECTION": "0", "TYPE_ID": "1", "ORIGIN_ID": "upsell", "RESPONSIBLE_ID": "3"},
         activity | {"ID": "4", "DIRECTION": "2", "TYPE_ID": "6", "OWNER_TYPE_ID": "2"},
-    ]
+    )
     request = {"companyId": 7, "UF_CRM_1_REQUESTED_AT": updated, "updatedTime": updated}
-    portal.items["termination_requests"] = [
+    portal.put(
+        "termination_requests",
         request | {"id": 1, "stageId": "DT1030_1:NEW", "UF_CRM_1_BONUS_OFFERED": None},
         request | {"id": 2, "stageId": "DT1030_1:UC_RELEASED", "UF_CRM_1_BONUS_OFFERED": "Y"},
         request | {"id": 3, "stageId": "DT1030_1:ODD", "companyId": 0, "UF_CRM_1_BONUS_OFFERED": "N"},
-    ]
-    portal.items["dismissals"] = [
+    )
+    portal.put(
+        "dismissals",
         {
             "id": 1,
             "companyId": 8,
@@ -214,9 +220,10 @@ def _fill_portal(portal: portals.Portal) -> None:
             "UF_CRM_2_REASON": 42,
             "UF_CRM_2_DECIDED_BY": 2,
             "updatedTime": updated,
-        }
-    ]
-    portal.items["exit_interviews"] = [
+        },
+    )
+    portal.put(
+        "exit_interviews",
         {
             "id": 1,
             "companyId": 7,
@@ -225,18 +232,20 @@ def _fill_portal(portal: portals.Portal) -> None:
             "UF_CRM_3_REASON": 62,
             "UF_CRM_3_WOULD_RETURN": "Y",
             "updatedTime": updated,
-        }
-    ]
-    portal.items["reason_fixes"] = [
+        },
+    )
+    portal.put(
+        "reason_fixes",
         {
             "id": 1,
             "UF_CRM_4_REASON": 78,
             "UF_CRM_4_DEPARTMENT": 4,
             "UF_CRM_4_PLANNED_ON": "2024-05-06T03:00:00+03:00",
             "updatedTime": updated,
-        }
-    ]
-    portal.items["manager_assignments"] = [
+        },
+    )
+    portal.put(
+        "manager_assignments",
         {
             "id": 1,
             "companyId": 7,
@@ -244,9 +253,9 @@ def _fill_portal(portal: portals.Portal) -> None:
             "UF_CRM_5_ROLE": 82,
             "UF_CRM_5_VALID_FROM": "2024-03-01T03:00:00+03:00",
             "updatedTime": updated,
-        }
-    ]
-    portal.items["mailings"] = [{"id": 1, "companyId": 7, "UF_CRM_6_SENT_AT": updated, "updatedTime": updated}]
+        },
+    )
+    portal.put("mailings", {"id": 1, "companyId": 7, "UF_CRM_6_SENT_AT": updated, "updatedTime": updated})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
 from tests.sources import desks
-from tests.sources.histories import POINTS, bounded, canonical, killed_load, leftovers, load, once, present
+from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, load, once, present
 
 BEGINNING = datetime(2025, 1, 1, 10)
 TICKET = st.integers(1, 4)
@@ -145,11 +145,7 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
         znuny = Desk(execute)
         with TemporaryDirectory() as home:
             settings = load_settings(home, sources=["znuny"], znuny_url=url, as_of="2026-01-01")
-            for step in steps:
-                if step[0] == "load":
-                    load(settings, "znuny", whole=step[1], cut_at=step[2])
-                else:
-                    znuny.do(step)
+            go_through(settings, "znuny", steps, znuny.do)
             load(settings, "znuny", whole=True)
             assert landed(settings) == znuny.rows()
             assert leftovers(settings.home) == []
@@ -169,11 +165,7 @@ def test_the_canonical_messages_are_those_of_the_help_desk_after_a_long_life(des
             znuny.do(("write", ticket, 3, True, 0))
         with TemporaryDirectory() as home:
             settings = load_settings(home, sources=["znuny"], znuny_url=url, as_of="2026-01-01")
-            for step in steps:
-                if step[0] == "load":
-                    load(settings, "znuny", whole=step[1], cut_at=step[2])
-                else:
-                    znuny.do(step)
+            go_through(settings, "znuny", steps, znuny.do)
             load(settings, "znuny", whole=True)
             authors = {1: "employee", 2: "auto", 3: "client"}
             expected = [(str(n), str(ticket), authors[sender]) for n, ticket, sender, _ in znuny.rows()["article"]]

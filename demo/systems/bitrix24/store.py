@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from demo.plan import Plan
 from demo.systems.postgres import BEGINNING, touched
 
 Element = dict[str, Any]
-Entry = tuple[str, int, str, Element | None]
-"""Kind, id, cursor, element (None: it is gone)."""
+Entry = tuple[str, int, Element | None]
+"""Kind, id, element (None: it is gone)."""
+
+CURSORS = ("updatedTime", "LAST_UPDATED", "TIMESTAMP_X", "CREATED_TIME")
+"""The field of an element that says when it last changed: of items, activities, users, steps between stages."""
 
 COMPANY, DEAL = 4, 2
 REQUEST, DISMISSAL, INTERVIEW, FIX, ASSIGNMENT, MAILING = 1030, 1032, 1034, 1036, 1038, 1040
@@ -84,28 +88,58 @@ def day(number: int | None) -> str:
     return "" if number is None else f"{to_date(number).isoformat()}T03:00:00+03:00"
 
 
+def in_portal_zone(instant: str) -> str:
+    """An ISO instant by the portal's clock, so that instants compare as text. Raises ValueError."""
+    parsed = datetime.fromisoformat(instant)
+    if parsed.tzinfo is not None:
+        parsed = parsed.astimezone(UTC).replace(tzinfo=None) + timedelta(seconds=MOSCOW_OFFSET)
+    return f"{parsed:%Y-%m-%dT%H:%M:%S}+03:00"
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the table of elements, if it is not there."""
+    connection.execute("pragma journal_mode = wal")
+    connection.execute(
+        "create table if not exists element "
+        "(kind text, id integer, cursor text, body text, primary key (kind, id)) without rowid"
+    )
+    connection.execute("create index if not exists element_cursor on element (kind, cursor)")
+
+
+def read(connection: sqlite3.Connection, kind: str, number: int) -> Element:
+    """One element; empty when it is not there."""
+    row = connection.execute("select body from element where kind = ? and id = ?", (kind, number)).fetchone()
+    return json.loads(row[0]) if row else {}
+
+
+def write(connection: sqlite3.Connection, kind: str, number: int, element: Element) -> None:
+    """Put one element in, or in the place of what it was."""
+    changed = next((element[name] for name in CURSORS if element.get(name)), None)
+    body = json.dumps(element, ensure_ascii=False, separators=(",", ":"))
+    cursor = in_portal_zone(changed) if changed else ""
+    connection.execute("insert or replace into element values (?, ?, ?, ?)", (kind, number, cursor, body))
+
+
+def delete(connection: sqlite3.Connection, kind: str, number: int) -> int:
+    """Take one element out; 1 if it was there, else 0."""
+    return connection.execute("delete from element where kind = ? and id = ?", (kind, number)).rowcount
+
+
 def fill(path: Path, plan: Plan, since: int, until: int, tell: Callable[[str], None]) -> None:
     """Bring the file from what it showed at `since` (BEGINNING: nothing) to `until`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute(
-            "create table if not exists element "
-            "(kind text, id integer, cursor text, body text, primary key (kind, id)) without rowid"
-        )
-        connection.execute("create index if not exists element_cursor on element (kind, cursor)")
+        prepare(connection)
         connection.execute("begin")
         if since == BEGINNING:
             connection.execute("delete from element")
         written = gone = 0
-        for kind, number, cursor, element in entries(plan, since, until):
+        for kind, number, element in entries(plan, since, until):
             if element is None:
-                deleted = connection.execute("delete from element where kind = ? and id = ?", (kind, number))
-                gone += deleted.rowcount
-                continue
-            body = json.dumps(element, ensure_ascii=False, separators=(",", ":"))
-            connection.execute("insert or replace into element values (?, ?, ?, ?)", (kind, number, cursor, body))
-            written += 1
+                gone += delete(connection, kind, number)
+            else:
+                write(connection, kind, number, element)
+                written += 1
     tell(f"Bitrix24: {written} elements written{f', {gone} deleted' if gone else ''}")
 
 
@@ -135,18 +169,17 @@ def _items(
     for fact in touched(facts, since, until):
         seen = fact.seen_at(until)
         if seen is None:
-            yield kind_of(entity_type), fact.number, "", None
+            yield kind_of(entity_type), fact.number, None
             continue
-        updated = moment(seen[0])
         element = {
             "id": fact.number,
             "createdTime": moment(fact.versions[0][0]),
-            "updatedTime": updated,
+            "updatedTime": moment(seen[0]),
             "createdBy": 1,
             "updatedBy": 1,
             **make(seen[1]),
         }
-        yield kind_of(entity_type), fact.number, updated, element
+        yield kind_of(entity_type), fact.number, element
 
 
 def _companies(plan: Plan, since: int, until: int) -> Iterator[Entry]:
@@ -159,7 +192,7 @@ def _companies(plan: Plan, since: int, until: int) -> Iterator[Entry]:
             continue
         seen = company.seen_at(until)
         if seen is None:
-            yield kind_of(COMPANY), company.number, "", None
+            yield kind_of(COMPANY), company.number, None
             continue
         numbers = {}
         updated = seen[0]
@@ -189,7 +222,7 @@ def _companies(plan: Plan, since: int, until: int) -> Iterator[Entry]:
             "UF_CRM_CLOSED_ON": "" if closed_at is None else day((closed_at + MOSCOW_OFFSET) // 86_400),
             "UF_CRM_CONSENT": _flag(consent),
         }
-        yield kind_of(COMPANY), company.number, element["updatedTime"], element
+        yield kind_of(COMPANY), company.number, element
 
 
 def _flag(value: bool | None) -> str | None:
@@ -219,6 +252,7 @@ def _request(values: tuple, _: dict[str, int]) -> Element:
         "title": "Расторжение",
         "companyId": client.number,
         "stageId": REQUEST_STAGES[outcome],
+        "movedTime": moment(completed_at or requested_at),
         "UF_CRM_1_REQUESTED_AT": moment(requested_at),
         "UF_CRM_1_COMPLETED_AT": moment(completed_at) or "",
         "UF_CRM_1_BONUS_OFFERED": _flag(bonus),
@@ -289,7 +323,7 @@ def _activities(contacts: Iterable[Fact], users: dict[str, int], since: int, unt
     for contact in touched(contacts, since, until):
         seen = contact.seen_at(until)
         if seen is None:
-            yield ACTIVITY, contact.number, "", None
+            yield ACTIVITY, contact.number, None
             continue
         _, client, login, direction, channel, purpose, occurred_at = seen[1]
         type_id, provider = ACTIVITY_TYPES[channel]
@@ -312,7 +346,7 @@ def _activities(contacts: Iterable[Fact], users: dict[str, int], since: int, unt
             "CREATED": moment(contact.versions[0][0]),
             "LAST_UPDATED": moment(seen[0]),
         }
-        yield ACTIVITY, contact.number, element["LAST_UPDATED"], element
+        yield ACTIVITY, contact.number, element
 
 
 def _users(people: Iterable[Fact], since: int, until: int) -> Iterator[Entry]:
@@ -334,7 +368,7 @@ def _users(people: Iterable[Fact], since: int, until: int) -> Iterator[Entry]:
             "DATE_REGISTER": moment(person.versions[0][0]),
             "TIMESTAMP_X": moment(seen[0]),
         }
-        yield USER, person.number, element["TIMESTAMP_X"], element
+        yield USER, person.number, element
 
 
 def _departments(plan: Plan, since: int, until: int) -> Iterator[Entry]:
@@ -350,4 +384,4 @@ def _departments(plan: Plan, since: int, until: int) -> Iterator[Entry]:
             "PARENT": "1" if number > 1 else "",
             "UF_HEAD": str(head),
         }
-        yield DEPARTMENT, number, "", element
+        yield DEPARTMENT, number, element
