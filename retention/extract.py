@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from retention import landing
+from retention import landing, landing_writer, schema_drift
 from retention.duck import connect as duck_connect
 from retention.duck import literal, quote
 from retention.settings import Settings
@@ -94,7 +94,7 @@ def _each_entity(
 ) -> list[Landed]:
     report = on_progress or log.info
     landed = []
-    with landing.locked(settings, source), open_source(settings, source) as opened:
+    with landing_writer.locked(settings, source), open_source(settings, source) as opened:
         connection = duck_connect(settings.extensions)
         try:
             run = _Run(settings, opened, connection, landing.today_complete(settings, opened.clock()), report)
@@ -134,7 +134,7 @@ class _Run:
 def _extract_entity(run: _Run, entity: Entity, reread: Reread | None = None) -> _Counts:
     if isinstance(run.source, FilesSource):
         return _extract_file(run, run.source, entity, anew=reread is not None)
-    landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
+    schema_drift.check_schema(run.settings, entity, schema := run.source.schema(entity))
     since = _since(run.settings, entity)
     if reread is None or since is None:
         return _read_changes(run, entity, schema, since)
@@ -170,8 +170,8 @@ def _read_changes(
     is_whole = since is None and until is None
     # Two folders: the one of the rows becomes the load, the keys are needed after that.
     with (
-        landing.workspace(run.settings, entity) as folder,
-        landing.workspace(run.settings, entity) as aside,
+        landing_writer.workspace(run.settings, entity) as folder,
+        landing_writer.workspace(run.settings, entity) as aside,
         _progress(run.report, entity) as on_rows,
     ):
         raw = folder / "raw.parquet"
@@ -180,12 +180,12 @@ def _read_changes(
             # What changed since at rows that an earlier attempt had read is for the next load to find.
             now = min(now, run.source.stamp(began))
             covers_until = min(covers_until, began.astimezone(run.settings.zone).date())
-        read = landing.count_rows(run.connection, raw)
+        read = landing_writer.count_rows(run.connection, raw)
         keys = None
         if is_whole:
             keys = _copy_keys(run.connection, entity, raw, aside)
             _refuse_sudden_emptiness(run, entity, keys)
-        load = landing.write_load(
+        load = landing_writer.write_load(
             run.connection,
             run.settings,
             entity,
@@ -206,16 +206,16 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity, anew: bool = F
         return _Counts(0, 0, 0)
     checksum = landing.sha256(path) if path else "absent"
     unchanged = bool(known) and checksum == landing.last_checksum(run.settings, entity) and not anew
-    with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
+    with landing_writer.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
         raw = folder / "raw.parquet"
         if path is None or unchanged:
             _copy_nothing(run.connection, entity, raw)
         else:
             source.extract(entity, None, raw, on_rows)
-        read = landing.count_rows(run.connection, raw)
+        read = landing_writer.count_rows(run.connection, raw)
         if path is None and not unchanged:
             log.warning("files: the file of %s is gone; its rows are taken as deleted", entity.name)
-        load = landing.write_load(
+        load = landing_writer.write_load(
             run.connection,
             run.settings,
             entity,
@@ -229,7 +229,7 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity, anew: bool = F
         )
     # Judged each time, not only after a change: a run may have been killed between the rows and their tombstones.
     whole = [load for load in landing.loads(run.settings, "files", entity.name) if load.is_full][-1]
-    with landing.workspace(run.settings, entity) as folder:
+    with landing_writer.workspace(run.settings, entity) as folder:
         deleted = _write_tombstones(run, entity, _copy_keys(run.connection, entity, whole.part, folder), checksum)
     return _Counts(read, load.rows if load else 0, deleted)
 
@@ -241,14 +241,14 @@ def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
     )
     if not entity.cursor or not is_known:
         return _extract_entity(run, entity)
-    landing.check_schema(run.settings, entity, schema := run.source.schema(entity))
-    with landing.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
+    schema_drift.check_schema(run.settings, entity, schema := run.source.schema(entity))
+    with landing_writer.workspace(run.settings, entity) as folder, _progress(run.report, entity) as on_rows:
         keys = folder / "keys.parquet"
         run.source.keys(entity, keys, on_rows)
         _refuse_sudden_emptiness(run, entity, keys)
         missed, first_missed = _missed(run, entity, keys)
         moved_back = _moved_back(run, entity, keys)
-        read, rows = landing.count_rows(run.connection, keys), 0
+        read, rows = landing_writer.count_rows(run.connection, keys), 0
         deleted = _write_tombstones(run, entity, keys)
     if missed:
         log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
@@ -362,10 +362,10 @@ def _copy_nothing(connection: duckdb.DuckDBPyConnection, entity: Entity, target:
 
 def _write_tombstones(run: _Run, entity: Entity, keys: Path, checksum: str | None = None) -> int:
     """Land tombstones from a folder of their own: the one of the keys may have become a load meanwhile."""
-    with landing.workspace(run.settings, entity) as folder:
+    with landing_writer.workspace(run.settings, entity) as folder:
         moved = folder / "keys.parquet"
         keys.rename(moved)
-        load = landing.write_tombstones(run.connection, run.settings, entity, moved, input_checksum=checksum)
+        load = landing_writer.write_tombstones(run.connection, run.settings, entity, moved, input_checksum=checksum)
     return load.rows if load else 0
 
 

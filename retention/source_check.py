@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from retention import landing
+from retention import schema_drift
 from retention.findings import Finding, good, warning, wrong
 from retention.settings import Settings
 from retention.sources import Entity, Source, SourceError, entities, open_source
@@ -63,7 +63,7 @@ def _clock(opened: Source, source: str) -> Iterator[Finding]:
 def _entity(settings: Settings, opened: Source, entity: Entity) -> Iterator[Finding]:
     try:
         schema = opened.schema(entity)
-        landing.check_schema(settings, entity, schema)
+        schema_drift.check_schema(settings, entity, schema)
         rows = opened.sample(entity, SAMPLE_ROWS)
     except SourceError as error:
         yield wrong(entity.label, str(error).removeprefix(f"{entity.label}: "))

@@ -1,3 +1,16 @@
+{# The canonical entities that a system delivers. A part that its mapping file leaves out is not among them. #}
+{% macro delivered_entities(system) %}
+    {% if system == 'files' %}
+        {% do return(canonical_entities() | list) %}
+    {% elif system in var('sql_sources', {}) %}
+        {% do return(var('sql_sources')[system]) %}
+    {% else %}
+        {% set left_out = var(system, {}).get('left_out', []) %}
+        {% do return(var('system_entities').get(system, []) | reject('in', left_out) | list) %}
+    {% endif %}
+{% endmacro %}
+
+
 {# Delivered rows of one canonical entity, from every enabled system, all values as text, empty text as NULL. #}
 {% macro delivered_rows(entity) %}
     {% set spec = canonical_entities()[entity] %}
@@ -5,10 +18,10 @@
     {% for system in var('sources') %}
         {% if system == 'files' %}
             {% do relations.update({system: source('landing', 'files__' ~ entity)}) %}
-        {% elif entity in var('sql_sources', {}).get(system, []) %}
+        {% elif entity in delivered_entities(system) and system in var('sql_sources', {}) %}
             {#- Sources of any name may come by a mapping file: dbt cannot know them beforehand. -#}
             {% do relations.update({system: 'landing.' ~ system ~ '__' ~ entity}) %}
-        {% elif entity in var('system_entities').get(system, []) %}
+        {% elif entity in delivered_entities(system) %}
             {% do relations.update({system: ref('stg_' ~ system ~ '__' ~ entity)}) %}
         {% endif %}
     {% endfor %}

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from retention.settings import Settings
 from retention.sources.contract import CANONICAL
 from retention.sources.entity import SourceError
 from retention.sources.mapping import Mapping as Part
-from retention.sources.mapping import MappingFile, Place
+from retention.sources.mapping import MappingFile, Place, TimeZone
 
 # Roles that a user field may have, by entity; those that an entity is nothing without are marked with a star.
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -62,7 +61,7 @@ class Items(Part):
 class Bitrix24Mapping(Part):
     """A mapping file; a part that is left out is one that the portal does not have."""
 
-    timezone: str | None = None
+    timezone: TimeZone | None = None
     companies: Companies = Companies()
     deals: Deals = Deals()
     termination_requests: Items | None = None
@@ -71,13 +70,6 @@ class Bitrix24Mapping(Part):
     reason_fixes: Items | None = None
     manager_assignments: Items | None = None
     mailings: Items | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
-        return value
 
     def items(self, entity: str) -> Items | None:
         return getattr(self, entity)
@@ -156,6 +148,7 @@ def dbt_vars(settings: Settings) -> dict[str, Any]:
             "timezone": mapping.timezone,
             "pipelines": mapping.pipelines,
             "deals": mapping.deals.model_dump(),
+            "left_out": [entity for entity, part in parts.items() if part is None],
             "values": {
                 entity: {
                     role: {str(code): canonical for code, canonical in codes.items()}

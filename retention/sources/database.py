@@ -284,17 +284,14 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, kind: str, parts: SplitResult, secret: str) -> None:
-    database = unquote(parts.path.strip("/"))
     if kind == "postgres":
         connection.execute(f"attach {literal(_with_timeout(secret))} as {DATABASE} (type postgres, read_only)")
-        connection.execute(f"use {DATABASE}.public")
     else:
         # This extension knows no time-out for connecting: a host that swallows packets is found out beforehand.
         socket.create_connection((parts.hostname, parts.port or PORTS[kind]), CONNECT_SECONDS).close()
         # TIMESTAMP columns are instants; they arrive as the wall time of the session.
         connection.execute("set mysql_session_time_zone = '+00:00'")
         connection.execute(f"attach {literal(_mysql_url(secret))} as {DATABASE} (type mysql, read_only)")
-        connection.execute(f"use {DATABASE}.{quote(database)}")
     connection.execute(f"select 1 from {kind}_query({literal(DATABASE)}, 'select 1')").fetchall()
 
 

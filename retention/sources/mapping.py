@@ -5,10 +5,11 @@ Every mistake is told with its file and line, all of them at once.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from retention.sources.entity import SourceError
 
@@ -22,6 +23,16 @@ class Mapping(BaseModel):
 
 
 Model = TypeVar("Model", bound=Mapping)
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
+    return value
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+"""The IANA name of a time zone."""
 
 
 class MappingFile:

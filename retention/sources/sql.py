@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from retention.duck import literal, quote
 from retention.settings import Settings
 from retention.sources.contract import CANONICAL
 from retention.sources.database import DatabaseSource, connect_database
 from retention.sources.entity import Entity, SourceError
-from retention.sources.mapping import Mapping, MappingFile, Place
+from retention.sources.mapping import Mapping, MappingFile, Place, TimeZone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
@@ -70,15 +70,8 @@ class Query(Mapping):
 class SqlMapping(Mapping):
     """A mapping file: which entities a database delivers, and the zone of its timestamps that have none."""
 
-    timezone: str | None = None
+    timezone: TimeZone | None = None
     entities: dict[str, Query] = Field(min_length=1)
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone name such as Europe/Moscow")
-        return value
 
 
 @dataclass(frozen=True)
@@ -147,6 +140,11 @@ def _columns(name: str, query: Query) -> dict[str, str]:
 class SqlSource(DatabaseSource):
     """A database read by its mapping. See `retention.sources.Source` for the methods."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # What each query gives: the database is asked once per connection.
+        self._schemas: dict[str, dict[str, str]] = {}
+
     def stamp(self, moment: datetime) -> datetime:
         # Timestamps without a zone are given one where they are read.
         return moment
@@ -173,9 +171,11 @@ class SqlSource(DatabaseSource):
 
     def schema(self, entity: Entity) -> dict[str, str]:
         assert isinstance(entity, MappedEntity)
-        native = self._native(f"select * from (\n{entity.query}\n) as q")
-        described = self.run(entity.label, f"describe {native}", entity.query)
-        return {row[0]: row[1] for row in described.fetchall()}
+        if entity.name not in self._schemas:
+            native = self._native(f"select * from (\n{entity.query}\n) as q")
+            described = self.run(entity.label, f"describe {native}", entity.query)
+            self._schemas[entity.name] = {row[0]: row[1] for row in described.fetchall()}
+        return self._schemas[entity.name]
 
     def _copy(
         self, entity: Entity, names: list[str], bounds: list[str], target: Path, on_rows: Callable[[int], None]

@@ -65,7 +65,9 @@ def read_mapping(settings: Settings) -> ZnunyMapping:
 
 
 def dbt_vars(settings: Settings) -> dict[str, Any]:
-    return {"znuny": read_mapping(settings).model_dump()}
+    mapping = read_mapping(settings)
+    left_out = [] if mapping.dynamic_fields.satisfaction else ["feedback"]
+    return {"znuny": {**mapping.model_dump(), "left_out": left_out}}
 
 
 _LOOKUP = {"id": "INTEGER", "name": "VARCHAR"}

@@ -152,7 +152,7 @@ def test_a_step_of_an_earlier_build_is_refused_once_another_has_begun(tmp_path: 
 # shows that the run after the kill before got further.
 # (tests/publish/test_publish.py kills at seven points of publishing.)
 KILLS = {
-    "extraction": "from retention import landing\nlanding._finish = die",
+    "extraction": "from retention import landing_writer\nlanding_writer._finish = die",
     "landing gate": "from retention import quality\nquality.run_suites = die",
     "dbt": (
         "import subprocess, threading, time\n"

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, settings
 
-from retention import build, landing
+from retention import build, landing, landing_writer
 from retention.extract import extract_source, reconcile_source
 from retention.settings import Settings
 from retention.sources import Entity, SourceError
@@ -36,7 +36,7 @@ class Interrupted(RuntimeError):
 @contextmanager
 def cut(point: str, times: int) -> Iterator[None]:
     """Raise at the call number `times` of a function of the landing zone."""
-    real = getattr(landing, point)
+    real = getattr(landing_writer, point)
     calls = 0
 
     def wrapped(*arguments, **named):
@@ -47,7 +47,7 @@ def cut(point: str, times: int) -> Iterator[None]:
         return real(*arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landing, point, wrapped)
+        patch.setattr(landing_writer, point, wrapped)
         yield
 
 
@@ -88,7 +88,7 @@ def killed_load(settings: Settings, source: str, point: str, times: int) -> bool
     """An extraction in a process of its own that is ended by kill -9 at a point; returns whether it came to it."""
     child = os.fork()
     if child == 0:
-        real = getattr(landing, point)
+        real = getattr(landing_writer, point)
         calls = 0
 
         def wrapped(*arguments, **named):
@@ -98,7 +98,7 @@ def killed_load(settings: Settings, source: str, point: str, times: int) -> bool
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(*arguments, **named)
 
-        setattr(landing, point, wrapped)
+        setattr(landing_writer, point, wrapped)
         try:
             extract_source(settings, source)
         finally:

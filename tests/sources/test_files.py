@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from demo.model import COLUMNS
-from retention import landing
+from retention import landing, landing_writer
 from retention.extract import extract_source, reconcile_source
 from retention.sources import SourceError
 from retention.sources.contract import CANONICAL
@@ -130,7 +130,7 @@ def test_tombstones_that_a_killed_run_did_not_reach_are_made_by_the_next(setting
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "write_tombstones", killed)
+        patched.setattr(landing_writer, "write_tombstones", killed)
         with pytest.raises(KeyboardInterrupt):
             extract_source(settings, "files")
     assert _landed(extract_source(settings, "files"), "clients") == (0, 1)

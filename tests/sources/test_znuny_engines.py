@@ -125,7 +125,7 @@ def test_a_transaction_that_stays_open_would_be_noticed(postgres_server, mariadb
         _live(execute)
         with connect_database(settings, "znuny") as source:
             source.connection.execute("begin")
-            source.connection.execute("select count(*) from ticket").fetchall()
+            source.connection.execute("select count(*) from source.ticket").fetchall()
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 _impatient("postgres", owner_url)("alter table ticket add column extra integer")
 

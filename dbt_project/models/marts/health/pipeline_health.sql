@@ -157,7 +157,7 @@ source_progress as (
 delivering as (
     {% for system in var('sources') %}
     {% set outer_last = loop.last %}
-    {% for entity in (entities.keys() if system == 'files' else var('sql_sources')[system] or var('system_entities')[system]) %}
+    {% for entity in delivered_entities(system) %}
     select
         '{{ system }}' as source,
         '{{ entity }}' as entity
