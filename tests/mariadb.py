@@ -67,12 +67,12 @@ class Server:
             for statement in statements:
                 connection.cursor().execute(statement)
 
-    def database(self, prefix: str = "test") -> Database:
-        """Make a new, empty database with an owner and a reader of its own."""
+    def database(self, prefix: str = "test", characters: str = "utf8mb4") -> Database:
+        """Make a new, empty database in the character set `characters`, with an owner and a reader of its own."""
         name = f"{prefix}_{next(self._numbers)}"
         owner, reader, password = f"{name}_owner", f"{name}_reader", envfile.secret()
         self.administer(
-            f"create database {name} character set utf8mb4",
+            f"create database {name} character set {characters}",
             f"create user {owner}@'127.0.0.1' identified by '{password}'",
             f"create user {reader}@'127.0.0.1' identified by '{password}'",
             f"grant all on {name}.* to {owner}@'127.0.0.1'",

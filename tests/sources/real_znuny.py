@@ -8,10 +8,14 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
+
+import psycopg
+import pymysql
 
 # Znuny 6.5 is in the section non-free of Debian 13; the package keeps the name of its ancestor.
 PACKAGE, SUITE, SECTION = "otrs2", "trixie", "non-free"
@@ -20,6 +24,9 @@ HOW_TO_GET_ONE = (
     "Elsewhere leave them out: make test would be `pytest --ignore tests/sources/test_real_znuny.py`."
 )
 SERVICE = "GenericTicketConnectorREST"
+# Scheme of a database's address, as in the names of Znuny's own SQL files -> Perl's driver. MariaDB is read through the
+# driver of MySQL: Znuny knows its dialect by that name.
+DRIVERS = {"postgresql": "Pg", "mysql": "mysql"}
 AGENT, CUSTOMER, COMPANY, PASSWORD = "a.agent", "c.customer", "HD-1", "Only4Tests-9"
 
 
@@ -109,7 +116,11 @@ class Znuny:
 
 
 def install(folder: Path, package: Path, database_url: str) -> Znuny:
-    """Unpack the package and set it up on an empty PostgreSQL database: schema, configuration, people, web service."""
+    """Unpack the package and set it up on an empty database: schema, configuration, people, web service.
+
+    `database_url` is that of its owner, on PostgreSQL (`postgresql://`) or MariaDB (`mysql://`), there in
+    the character set utf8.
+    """
     subprocess.run(["dpkg", "-x", str(package), str(folder)], check=True)
     home = folder / "usr" / "share" / "otrs"
     # Links into /etc and /var of a system in which it is installed: here all of it lies in one folder.
@@ -149,6 +160,7 @@ def _service_file(home: Path) -> str:
 
 def _configuration(home: Path, database_url: str) -> str:
     parts = urlsplit(database_url)
+    place = f"host={parts.hostname};port={parts.port}"
     return f"""
 package Kernel::Config;
 use strict;
@@ -158,8 +170,8 @@ sub Load {{
     my $Self = shift;
     $Self->{{Home}} = '{home}';
     $Self->{{DatabaseUser}} = '{parts.username}';
-    $Self->{{DatabasePw}} = '{parts.password}';
-    $Self->{{DatabaseDSN}} = 'DBI:Pg:dbname={parts.path.strip("/")};host={parts.hostname};port={parts.port}';
+    $Self->{{DatabasePw}} = '{unquote(parts.password or "")}';
+    $Self->{{DatabaseDSN}} = 'DBI:{DRIVERS[parts.scheme]}:database={parts.path.strip("/")};{place}';
     $Self->{{SecureMode}} = 1;
     $Self->{{CheckEmailAddresses}} = 0;
     $Self->{{CheckMXRecord}} = 0;
@@ -175,8 +187,25 @@ use parent qw(Kernel::Config::Defaults);
 
 
 def _fill_database(home: Path, database_url: str) -> None:
-    import psycopg
+    kind = urlsplit(database_url).scheme
+    for part in ("schema", "initial_insert", "schema-post"):
+        script = (home / "scripts" / "database" / f"{part}.{kind}.sql").read_text(encoding="utf-8")
+        _run_script(database_url, script)
 
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        for name in ("schema.postgresql.sql", "initial_insert.postgresql.sql", "schema-post.postgresql.sql"):
-            connection.execute((home / "scripts" / "database" / name).read_text(encoding="utf-8").encode())
+
+def _run_script(database_url: str, script: str) -> None:
+    """Run many statements, as the command-line client of the database would."""
+    parts = urlsplit(database_url)
+    if parts.scheme == "postgresql":
+        with psycopg.connect(database_url, autocommit=True) as postgres:
+            postgres.execute(script.encode())
+        return
+    mysql = pymysql.connect(
+        host=parts.hostname, port=parts.port, user=parts.username, password=unquote(parts.password or ""),
+        database=parts.path.strip("/"), autocommit=True, client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
+    )  # fmt: skip
+    with closing(mysql), mysql.cursor() as cursor:
+        cursor.execute(script)
+        # The answer of every statement has to be fetched: an error is in that of the one that failed.
+        while cursor.nextset():
+            pass
