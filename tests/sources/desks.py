@@ -17,6 +17,7 @@ Execute = Callable[[str], list[tuple]]
 def mysql_ddl(text: str) -> str:
     """The demo's tables in MySQL's words, with the types that Znuny gives its columns there."""
     for pattern, replacement in (
+        (r"\bif not exists ", ""),  # MySQL itself knows it for tables only, and the database is empty
         (r"\bbigserial primary key", "bigint not null auto_increment primary key"),
         (r"\bserial primary key", "integer not null auto_increment primary key"),
         (r"timestamp\(0\)", "datetime"),
