@@ -73,10 +73,15 @@ class Billing:
                 self.minute += minutes
 
     def put(self, number: int, amount: str, age: int) -> None:
-        """Insert or change a payment, stamped `age` minutes ago: a transaction that was committed that much later."""
-        # A system stamps each change; two with one stamp and the same key are told apart by nobody.
+        """Insert or change a payment, stamped `age` minutes ago: a transaction that was committed that much later.
+
+        It was not stamped before the last change of that payment, which it would have had to wait for.
+        """
         self.minute += 1
         stamp = BEGINNING + timedelta(minutes=self.minute - age, seconds=self.minute % 60)
+        # A system stamps each change; two with one stamp and the same key are told apart by nobody.
+        stamp = max(stamp, self.stamps.get(number, BEGINNING - timedelta(days=9)) + timedelta(seconds=1))
+        self.stamps[number] = stamp
         self.execute(f"delete from payment where number = 'p{number}'")
         self.execute(
             f"insert into payment values ('p{number}', 'c{number}', {amount}, 'succeeded', '{BEGINNING}', '{stamp}')"
