@@ -1,6 +1,10 @@
-"""A throw-away MariaDB on loopback: what many help-desks and billing systems live in."""
+"""A throw-away MariaDB on loopback: what many help-desks and billing systems live in.
+
+`TESTS_MYSQLD=/path/to/mysqld` lets the same tests run on a MySQL; Debian has none that could be a part of every run.
+"""
 
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from os import getuid
 from pathlib import Path
 from pwd import getpwuid
 from urllib.parse import quote
@@ -23,13 +26,23 @@ HOW_TO_GET_ONE = "Install it (Debian, Ubuntu: apt install mariadb-server) and ru
 
 
 @cache
-def programs() -> tuple[str, str]:
-    """Paths of `mariadb-install-db` and `mariadbd`. Raises RuntimeError that says how to get them."""
+def program(name: str) -> str:
+    """Path of a program of MariaDB's server. Raises RuntimeError that says how to get it."""
     places = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
-    found = [shutil.which(name) or shutil.which(name, path=places) for name in ("mariadb-install-db", "mariadbd")]
-    if not all(found):
-        raise RuntimeError(f"There is no MariaDB server on this machine, and tests read one. {HOW_TO_GET_ONE}")
-    return found[0], found[1]
+    found = shutil.which(name) or shutil.which(name, path=places)
+    if not found:
+        raise RuntimeError(f"There is no {name} on this machine, and tests read a MariaDB. {HOW_TO_GET_ONE}")
+    return found
+
+
+def _commands(data: Path) -> tuple[list[str], list[str]]:
+    """How a folder of data is made, and how a server over it is started."""
+    common = ["--no-defaults", f"--datadir={data}", f"--user={getpwuid(os.getuid()).pw_name}"]
+    if mysqld := os.environ.get("TESTS_MYSQLD"):
+        common.append("--secure-file-priv=NULL")
+        return [mysqld, *common, "--initialize-insecure"], [mysqld, *common, "--mysqlx=OFF"]
+    install = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    return [program("mariadb-install-db"), *common, *install], [program("mariadbd"), *common]
 
 
 @dataclass(frozen=True)
@@ -85,29 +98,17 @@ class Server:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     """Start a server with its data in `folder`, and stop it at the end."""
-    install, server = programs()
     data, log = folder / "data", folder / "mariadb.log"
-    user = getpwuid(getuid()).pw_name
-    subprocess.run(
-        [
-            install,
-            "--no-defaults",
-            f"--datadir={data}",
-            f"--user={user}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make, serve = _commands(data)
+    subprocess.run(make, check=True, capture_output=True)
     port = processes.free_port(33_100)
     # The path of a socket may have about a hundred characters; those of pytest's folders have more.
     with tempfile.TemporaryDirectory(prefix="mariadb-") as short, log.open("wb") as output:
         socket = Path(short) / "s"
-        options = [f"--datadir={data}", f"--port={port}", f"--socket={socket}", f"--pid-file={folder / 'pid'}"]
-        options += ["--bind-address=127.0.0.1", "--skip-name-resolve", f"--user={user}"]
+        options = [f"--port={port}", f"--socket={socket}", f"--pid-file={folder / 'pid'}"]
+        options += ["--bind-address=127.0.0.1", "--skip-name-resolve"]
         options += ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"]
-        process = subprocess.Popen([server, "--no-defaults", *options], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*serve, *options], stdout=output, stderr=subprocess.STDOUT)
         try:
             started = Server(port, socket)
             _wait_for(started, process, log)
