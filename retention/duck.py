@@ -1,5 +1,6 @@
 """DuckDB connections that leave no trace in anybody's home folder, and quoting for the SQL that is built here."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -24,11 +25,17 @@ def connect(
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension from its wheel (package duckdb-extension-<name>); nothing is downloaded."""
-    from duckdb_extensions import import_extension
+    """Load an extension from where its wheel has it (package duckdb-extension-<name>): nothing is downloaded or copied.
 
-    import_extension(name, con=connection)
-    connection.execute(f"load {name}")
+    Raises RuntimeError when the wheel is not there.
+    """
+    try:
+        package = files(f"duckdb_extension_{name}")
+    except ModuleNotFoundError:
+        wheel = f"duckdb-extension-{name.replace('_', '-')}"
+        raise RuntimeError(f"{wheel} is not installed: `make venvs` installs everything") from None
+    path = package / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    connection.execute(f"load {literal(path)}")
 
 
 def quote(name: str) -> str:

@@ -19,7 +19,7 @@ from retention.duck import connect, quote
 from retention.extract import extract_source
 from retention.settings import Settings, load_settings
 from retention.sources.contract import CANONICAL
-from retention.sources.files import SUFFIXES, FilesSource, layout
+from retention.sources.files import SUFFIXES, FilesSource, layout, numbered_rows
 from retention.sources.files import connect as open_folder
 
 # Columns that hold names of people and companies: their values are nobody's business in a terminal.
@@ -100,17 +100,25 @@ def _path(settings: Settings, entity: str) -> Path | None:
 
 
 def _faults_of(trial: Settings, entity: str, path: Path) -> Iterator[Fault]:
-    # Above the first row of values stand the header and, in a template that was filled in, lines of comment.
-    above = layout(path).comments + 1 if path.suffix == ".csv" else 0
     with connect(trial.extensions, trial.build_file, read_only=True) as connection:
         rows = connection.execute(
             f"select row_number, unnest(faults), row_json from quarantine.{quote(entity)} order by row_number"
         ).fetchall()
+    places = _places(path) if rows else []
     for number, fault, row_json in rows:
         column, rule = fault.split(" ")
         value = json.loads(row_json).get(column)
         hidden = column in PRIVATE and value is not None
-        yield Fault(path.name, number + above, column, rule, "(a name)" if hidden else (value or ""))
+        row = places[number - 1] if places else number
+        yield Fault(path.name, row, column, rule, "(a name)" if hidden else (value or ""))
+
+
+def _places(path: Path) -> list[int]:
+    """Where the rows of values of a CSV file stand: below comments and the header, with blank rows between."""
+    if path.suffix != ".csv":
+        return []
+    _, *below = (row for row, values in numbered_rows(path, layout(path)) if values)
+    return below
 
 
 def show(faults: Iterable[Fault], folder: Path) -> None:

@@ -271,7 +271,7 @@ class Settings(BaseSettings):
 
     @property
     def extensions(self) -> Path:
-        """DuckDB's extension folder, filled from the wheels."""
+        """What DuckDB would otherwise keep in the user's own home."""
         return self.home / "duckdb_extensions"
 
     @property

@@ -300,6 +300,14 @@ def layout(path: Path) -> Layout:
     return Layout(comments, delimiter, [name.strip() for name in header])
 
 
+def numbered_rows(path: Path, head: Layout) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file from its header on, each with its number as a spreadsheet counts; a blank row is []."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for _ in range(head.comments):
+            handle.readline()
+        yield from enumerate(csv.reader(handle, delimiter=head.delimiter), start=head.comments + 1)
+
+
 def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
     """Why a file cannot be read: all of its uneven rows or, where there are none, what DuckDB says."""
     found = list(_uneven_rows(entity, path)) if path.suffix == ".csv" else []
@@ -311,18 +319,15 @@ def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
     head = layout(path)
     number = head.comments
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            for _ in range(head.comments):
-                handle.readline()
-            for number, values in enumerate(csv.reader(handle, delimiter=head.delimiter), start=head.comments + 1):
-                if values and len(values) != len(head.columns):
-                    yield Problem(
-                        path.name,
-                        "uneven_row",
-                        f"entity {entity.name}: row {number} has {len(values)} values where the header has "
-                        f"{len(head.columns)}; quote values that hold {head.delimiter!r} or a line break",
-                        row=number,
-                    )
+        for number, values in numbered_rows(path, head):
+            if values and len(values) != len(head.columns):
+                yield Problem(
+                    path.name,
+                    "uneven_row",
+                    f"entity {entity.name}: row {number} has {len(values)} values where the header has "
+                    f"{len(head.columns)}; quote values that hold {head.delimiter!r} or a line break",
+                    row=number,
+                )
     except UnicodeDecodeError:
         yield Problem(
             path.name,

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "deals.csv").write_bytes("deal_key,client_key\nd1,Имя\n".encode("cp1251"))
     (tmp_path / "feedback.csv").write_text(
         "feedback_key,client_key,kind,score,is_public,submitted_at\n"
-        'f1,c1,review,"4,5",true,2024-01-01\nf2,c1,review,7,true,2024-01-01\n'
+        'f1,c1,review,"4,5",true,2024-01-01\n\nf2,c1,review,7,true,2024-01-01\n'
     )
     return tmp_path
 
@@ -69,7 +69,7 @@ def test_every_fault_of_every_file_is_told_at_once_with_its_place_and_value_and_
         ("payments.csv", 2, "", "uneven_row"),
         ("payments.csv", 3, "", "uneven_row"),
         ("refunds.csv", None, "requested_at", "missing_column"),
-        ("feedback.csv", 3, "score", "score_out_of_range"),
+        ("feedback.csv", 4, "score", "score_out_of_range"),  # below a blank row
     ]
     values = {fault.value for fault in told if fault.file == "contracts.csv"}
     assert values == {"fortnight", "2024-04-01", "-5", "1,234.50"}

@@ -65,6 +65,41 @@ def test_each_fault_is_found_by_the_look_that_is_for_it(settings, monkeypatch):
     assert findings["Superset"].startswith("wrong: Superset is not configured")
 
 
+def test_a_program_that_is_missing_is_named(settings, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "PACKAGES", (*doctor.PACKAGES, "no-such-package"))
+    monkeypatch.setattr(doctor.sys, "executable", str(tmp_path / "bin" / "python"))
+    findings = found(settings)
+    assert findings["programs"].startswith("wrong: not installed: no-such-package. `make venvs`")
+    assert findings["dbt"].startswith(f"wrong: it does not start: {tmp_path / 'bin' / 'dbt'} is not there")
+    assert findings["DuckDB"].startswith("ok: ")
+
+
+def test_an_extension_of_duckdb_that_is_missing_is_named(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb_extension_mysql_scanner", None)
+    with pytest.raises(RuntimeError, match="duckdb-extension-mysql-scanner is not installed: `make venvs`"):
+        list(doctor._programs(settings))
+
+
+def test_a_mistake_in_a_mapping_file_is_found_before_a_run_stumbles_over_it(settings, tmp_path):
+    (tmp_path / "shop.yml").write_text("entities:\n  paymints:\n    query: select 1\n")
+    findings = found(settings.model_copy(update={"sources": ["shop"], "sources_dir": tmp_path}))
+    assert f"wrong: {tmp_path / 'shop.yml'}:2: entities.paymints: there is no such entity" in findings["sources"]
+
+
+def test_a_mistake_in_a_suite_of_expectations_is_found_before_a_run_stumbles_over_it(settings, tmp_path, monkeypatch):
+    (tmp_path / "landing_clients.yml").write_text("table: nothing\n")
+    monkeypatch.setattr(Settings, "expectations", tmp_path)
+    findings = found(settings)
+    assert findings["expectations"].startswith("wrong: ")
+    assert "landing_clients.yml" in findings["expectations"]
+
+
+def test_whether_anybody_is_told_of_a_failure_is_said(settings):
+    assert found(settings)["alerts"] == "look: nobody is told of a failed DAG: set RETENTION_NOTIFY (dags/README.md)"
+    told = settings.model_copy(update={"notify": ["email:ops@example.org", "email:lead@example.org"]})
+    assert found(told)["alerts"] == "ok: failures are told by email"
+
+
 def test_a_superset_that_is_not_there_is_told_with_its_address(settings):
     configured = {"superset_url": "http://127.0.0.1:1", "superset_user": "admin", "superset_password": "hunter2"}
     with pytest.raises(DashboardsError, match=r"does not answer at http://127\.0\.0\.1:1") as told:
