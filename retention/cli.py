@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of everything made at run time [default: var/ of the checkout].")
+    Path | None, typer.Option("--home", help="Folder of everything made at run time (default: var/ of the checkout).")
 ]
 Files = Annotated[
     Path | None,
@@ -154,7 +154,10 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
             if debug:
                 raise
             _fail(
-                "; ".join(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+                "; ".join(
+                    f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg'].removeprefix('Value error, ')}"
+                    for item in error.errors()
+                )
             )
         except RuntimeError as error:  # every error of this package is one, and says what to do
             if debug:
@@ -252,7 +255,7 @@ def build_command(
 @_command
 def rollback(
     build_id: Annotated[
-        str | None, typer.Argument(help="The build to point readers at [default: the one before the current].")
+        str | None, typer.Argument(help="The build to point readers at (default: the one before the current).")
     ] = None,
     home: Home = None,
     debug: Debug = False,
@@ -297,6 +300,10 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Try the source systems, or a folder of files: says what they are like and what is wrong; lands nothing."""
+    if files is not None and source:
+        raise typer.BadParameter("--files looks at a folder and --source at systems: give one of them")
+    if output is not None and (files is None or not output.absolute().parent.is_dir()):
+        raise typer.BadParameter("it is written with --files only, into a folder that is there", param_hint="--output")
     if files is not None:
         settings = settings_of(home, files=files, sets=sets, sources=["files"])
         faults = files_check.find_faults(settings)
@@ -339,12 +346,12 @@ def doctor(home: Home = None, debug: Debug = False) -> None:
 @_command
 def calendar(
     country: Annotated[
-        str | None, typer.Option("--country", help="Code of two letters [default: company_country of the settings].")
+        str | None, typer.Option("--country", help="Code of two letters (default: company_country of the settings).")
     ] = None,
     first_year: Annotated[int, typer.Option("--from", min=1990, max=2100, help="First year.")] = 2022,
     last_year: Annotated[int, typer.Option("--to", min=1990, max=2100, help="Last year.")] = 2027,
     output: Annotated[
-        Path | None, typer.Option("--output", help="File to write [default: the seed of this checkout].")
+        Path | None, typer.Option("--output", help="File to write (default: the seed of this checkout).")
     ] = None,
     home: Home = None,
     debug: Debug = False,

@@ -53,7 +53,8 @@ def find_faults(settings: Settings) -> list[Fault]:
     with open_folder(settings, "files") as source:
         problems = list(source.problems(rows=True))
         faults = [Fault(problem.file, problem.row, problem.column, problem.rule, problem.text) for problem in problems]
-        broken = {problem.file for problem in problems if problem.rule != "no_rows"}
+        # A row that is uneven is left out, and the rest of its file is judged.
+        broken = {problem.file for problem in problems if problem.rule not in ("no_rows", "uneven_row")}
         with tempfile.TemporaryDirectory(prefix="retention-check-") as place:
             try:
                 build.seed_files(settings)
@@ -73,7 +74,7 @@ def _judge(settings: Settings, source: FilesSource, broken: set[str], place: Pat
     readable = {name: path for name in CANONICAL if (path := _path(settings, name)) and path.name not in broken}
     for name in {*readable, "clients", "contracts"}:
         if name in readable:
-            (folder / readable[name].name).symlink_to(readable[name].absolute())
+            _take_over(readable[name], folder / readable[name].name)
         else:
             # What cannot be read has been told already; an empty file in its place lets the others be judged.
             (folder / f"{name}.csv").write_text(",".join(CANONICAL[name].columns) + "\n", encoding="utf-8")
@@ -113,11 +114,23 @@ def _faults_of(trial: Settings, entity: str, path: Path) -> Iterator[Fault]:
         yield Fault(path.name, row, column, rule, "(a name)" if hidden else (value or ""))
 
 
+def _take_over(path: Path, copy: Path) -> None:
+    """Put a file, as far as its rows have a value for each column of its header, in another place."""
+    if path.suffix != ".csv":
+        copy.symlink_to(path.absolute())
+        return
+    head = layout(path)
+    with copy.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter=head.delimiter)
+        writer.writerows(values for _, values in numbered_rows(path, head) if len(values) == len(head.columns))
+
+
 def _places(path: Path) -> list[int]:
-    """Where the rows of values of a CSV file stand: below comments and the header, with blank rows between."""
+    """Where the rows that are judged stand in a CSV file: below its header, without those that are uneven or empty."""
     if path.suffix != ".csv":
         return []
-    _, *below = (row for row, values in numbered_rows(path, layout(path)) if values)
+    head = layout(path)
+    _, *below = (row for row, values in numbered_rows(path, head) if len(values) == len(head.columns) and any(values))
     return below
 
 

@@ -74,6 +74,10 @@ class Outcome:
         return "".join(parts)
 
 
+class SuiteError(RuntimeError):
+    """A file of expectations cannot be read. The message names it."""
+
+
 class GateError(RuntimeError):
     """A gate did not open. The message has one sentence per broken expectation; nothing was published."""
 
@@ -91,8 +95,15 @@ def load_suites(folder: Path, boundary: str, variables: dict[str, Any]) -> list[
     """Read the suites `<boundary>_*.yml` of a folder. `{name}` in a query or in words becomes a variable's value.
 
     A suite on a table `{source}__…` is read once for every SQL source (variable `sql_sources`) and entity that it fits.
+    Raises SuiteError with the file that is wrong.
     """
-    return [suite for path in sorted(folder.glob(f"{boundary}_*.yml")) for suite in _read_suites(path, variables)]
+    suites: list[Suite] = []
+    for path in sorted(folder.glob(f"{boundary}_*.yml")):
+        try:
+            suites += _read_suites(path, variables)
+        except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise SuiteError(f"{path} is no suite of expectations: {type(error).__name__}: {error}") from None
+    return suites
 
 
 def _read_suites(path: Path, variables: dict[str, Any]) -> Iterable[Suite]:

@@ -21,14 +21,16 @@ def check_source(settings: Settings, source: str) -> Iterator[Finding]:
     started = time.monotonic()
     try:
         with open_source(settings, source) as opened:
+            theirs = opened.clock()  # some systems are not spoken to before they are asked for something
             yield good(source, f"answers ({time.monotonic() - started:.1f} s)")
             yield from _rights(opened, source)
-            yield from _clock(opened, source)
+            yield from _clock(theirs, source)
             if isinstance(opened, FilesSource):
                 opened.check()
             for entity in entities(settings, source):
-                if isinstance(opened, FilesSource) and opened.path(entity) is None:
-                    continue  # most entities may be absent
+                is_absent = isinstance(opened, FilesSource) and opened.path(entity) is None
+                if is_absent or not entity.is_there:
+                    continue  # most files, and parts of a mapping, may be left out
                 yield from _entity(settings, opened, entity)
     except (SourceError, ValueError) as error:
         yield wrong(source, str(error).removeprefix(f"{source}: "))
@@ -44,8 +46,7 @@ def _rights(opened: Source, source: str) -> Iterator[Finding]:
         yield good(f"{source}: rights", "the account may only read")
 
 
-def _clock(opened: Source, source: str) -> Iterator[Finding]:
-    theirs = opened.clock()
+def _clock(theirs: datetime | None, source: str) -> Iterator[Finding]:
     if theirs is None:
         return
     behind = (datetime.now(UTC) - theirs).total_seconds()

@@ -64,7 +64,8 @@
 
 {#
     A value as a spreadsheet of many countries writes it, in the spelling of the contract: `31.12.2024 18:30` is `2024-12-31 18:30`,
-    `1 234,50` is `1234.50`. What could be read in two ways (`1,234.50`) is left as it is, and so is text.
+    `1 234,50` is `1234.50`. What could be read in two ways (`1,234.50`, the amount `1,234`)
+    is left as it is, and so is text.
 #}
 {% macro from_spreadsheet(text, type) -%}
     {%- if type in ('timestamp', 'date') -%}
@@ -75,6 +76,7 @@
     end
     {%- elif type in ('money', 'score', 'integer') -%}
     case
+        {% if type == 'money' %}when regexp_full_match({{ text }}, '[+-]?[1-9][0-9]{0,2},[0-9]{3}') then {{ text }}{% endif %}
         when regexp_full_match({{ text }}, '[+-]?([0-9]+|[0-9]{1,3}([ \x{00a0}\x{202f}][0-9]{3})+)(,[0-9]+)?')
             then replace(regexp_replace({{ text }}, '[ \x{00a0}\x{202f}]', '', 'g'), ',', '.')
         else {{ text }}

@@ -11,12 +11,12 @@ import json
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -439,7 +439,7 @@ def _portal(url: str) -> Any:
                 if wait is None:
                     raise failure
                 log.debug("%s: %s; again in %s s", api_method, type(failure).__name__, wait)
-                time.sleep(wait)
+                sleep(wait)
 
     return Portal(domain=parts.netloc, webhook_token=token.group(1))
 
@@ -464,12 +464,12 @@ def _told_apart(label: str) -> Iterator[None]:
         yield
     except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden) as error:
         raise SourceError(
-            f"{label}: the portal refuses the webhook: {scrub(str(error))}. Check that the webhook in "
+            f"{label}: the portal refuses the webhook: {scrub(str(error)).rstrip('.')}. Check that the webhook in "
             f"RETENTION_BITRIX24_URL still exists and has the rights crm, user and department."
         ) from None
     except errors.BitrixRequestError as error:
         raise SourceError(
-            f"{label}: the portal does not answer: {scrub(str(error))}. Check RETENTION_BITRIX24_URL."
+            f"{label}: the portal does not answer: {scrub(str(error)).rstrip('.')}. Check RETENTION_BITRIX24_URL."
         ) from None
     except errors.BitrixAPIError as error:
         raise SourceError(f"{label}: the portal answers {error.error}: {scrub(str(error))}") from None

@@ -98,6 +98,7 @@ def _read(path: Path, modified_ns: int) -> tuple[MappingFile, Bitrix24Mapping]:
     file = MappingFile(path)
     mapping = file.read(Bitrix24Mapping)
     problems = [problem for entity in ROLES for problem in _problems(entity, getattr(mapping, entity))]
+    problems += _shared(mapping)
     if problems:
         raise file.error(problems)
     return file, mapping
@@ -137,6 +138,22 @@ def _problems(entity: str, part: Companies | Items | None) -> Iterator[tuple[Pla
         for code, canonical in codes.items():
             if allowed is not None and canonical is not None and canonical not in allowed:
                 yield (entity, "values", role, str(code)), f"{canonical} is none of {', '.join(allowed)}"
+
+
+def _shared(mapping: Bitrix24Mapping) -> Iterator[tuple[Place, str]]:
+    """Parts that name the items of another part: each of those would be two things at once."""
+    taken: dict[tuple[str, int], str] = {}
+    for entity in ROLES:
+        part = mapping.items(entity)
+        if not isinstance(part, Items):
+            continue
+        for where in ("entity_type", "pipeline"):
+            number = getattr(part, where)
+            if number is None:
+                continue
+            other = taken.setdefault((where, number), entity)
+            if other != entity:
+                yield (entity, where), f"{number} is what {other} names already"
 
 
 def dbt_vars(settings: Settings) -> dict[str, Any]:

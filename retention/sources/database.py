@@ -264,7 +264,7 @@ def connect_database(
         except (duckdb.Error, OSError) as error:
             where = scrub(f"{parts.hostname}:{parts.port or PORTS[kind]}/{database}", secret)
             raise SourceError(
-                f"{source}: the database at {where} does not answer: {scrub(str(error), secret)} "
+                f"{source}: the database at {where} does not answer: {scrub(str(error), secret).rstrip('.')}. "
                 f"Check that it runs and that {variable} is right."
             ) from None
         yield kind_of_source(connection, kind, "public" if kind == "postgres" else database, secret, zone)
@@ -280,12 +280,20 @@ def _parts(url: str) -> SplitResult | None:
     except ValueError:
         return None
     # A password that is not written as an address wants it ends up in the host or in the path.
-    return parts if whole and not set(parts.path.strip("/")) & set("/@") else None
+    is_torn = parts.netloc.count("@") > 1 or set(parts.path.strip("/")) & set("/@")
+    return parts if whole and not is_torn else None
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, kind: str, parts: SplitResult, secret: str) -> None:
     if kind == "postgres":
-        connection.execute(f"attach {literal(_with_timeout(secret))} as {DATABASE} (type postgres, read_only)")
+        try:
+            connection.execute(f"attach {literal(_with_timeout(secret))} as {DATABASE} (type postgres, read_only)")
+        except duckdb.Error as error:
+            # A pooler in front of the database (PgBouncer) takes no options. Every page still only reads, and is short.
+            if "startup parameter" not in str(error):
+                raise
+            plain = _with_timeout(secret, options=False)
+            connection.execute(f"attach {literal(plain)} as {DATABASE} (type postgres, read_only)")
     else:
         # This extension knows no time-out for connecting: a host that swallows packets is found out beforehand.
         socket.create_connection((parts.hostname, parts.port or PORTS[kind]), CONNECT_SECONDS).close()
@@ -299,12 +307,11 @@ def _mysql_url(url: str) -> str:
     return "mysql://" + url.partition("://")[2]
 
 
-def _with_timeout(url: str) -> str:
+def _with_timeout(url: str, *, options: bool = True) -> str:
     """A host that swallows packets must not hold a run for minutes; nor may a run hold, or wait for, anybody there."""
-    added = {
-        "connect_timeout": str(CONNECT_SECONDS),
-        "options": f"-c default_transaction_read_only=on -c lock_timeout={LOCK_SECONDS}s",
-    }
+    added = {"connect_timeout": str(CONNECT_SECONDS)}
+    if options:
+        added["options"] = f"-c default_transaction_read_only=on -c lock_timeout={LOCK_SECONDS}s"
     query = "&".join(f"{name}={quote_url(value)}" for name, value in added.items() if f"{name}=" not in url)
     return f"{url}{'&' if urlsplit(url).query else '?'}{query}" if query else url
 
@@ -312,7 +319,7 @@ def _with_timeout(url: str) -> str:
 def scrub(message: str, secret: str) -> str:
     """Take a connection URL, its password and anything that looks like one out of a message, and put it on one line."""
     password = urlsplit(secret).password
-    for address in (_with_timeout(secret), _mysql_url(secret), secret):
+    for address in (_with_timeout(secret), _with_timeout(secret, options=False), _mysql_url(secret), secret):
         message = message.replace(address, "(the configured address)")
     for form in {password, unquote(password)} if password else set():
         message = message.replace(form, "***")

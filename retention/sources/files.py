@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".csv", ".parquet")
 COMMENT = "#"
+# What people put beside the files and expect to be read.
+OTHER_TABLES = {".xlsx", ".xls", ".ods", ".tsv", ".txt"}
 # Lines of a file that are named in a message; the rest is counted.
 NAMED_LINES = 5
 
@@ -57,9 +59,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a CSV file is written: lines of comment before the header, what separates values, and the header."""
+    """How a CSV file is written: lines above the header (comments, blank ones), what separates values, the header."""
 
-    comments: int
+    above: int
     delimiter: str
     columns: list[str]
 
@@ -127,8 +129,12 @@ class FilesSource:
             yield from self._empty(paths)
         known = {f"{entity.name}{suffix}" for entity in ENTITIES for suffix in SUFFIXES}
         for path in sorted(self._folder.iterdir()):
-            if path.suffix in SUFFIXES and path.name not in known:
-                log.warning("%s is not an entity of the contract and was ignored", path)
+            if path.suffix.lower() in {*SUFFIXES, *OTHER_TABLES} and path.name not in known:
+                log.warning(
+                    "%s was ignored: it is not named <entity>.csv or <entity>.parquet, in small letters, after an "
+                    "entity of the contract",
+                    path,
+                )
 
     def _problems_of(self, entity: Entity, path: Path, rows: bool) -> Iterator[Problem]:
         try:
@@ -144,13 +150,23 @@ class FilesSource:
                 column=name,
             )
         missing = [name for name in entity.columns if name in entity.required and name not in columns]
-        hint = "; are its values separated by commas or semicolons, and is its first line a header?"
+        in_small_letters = {name.lower(): name for name in columns}
+        if not set(in_small_letters) & set(entity.columns):
+            # It is not repeated: a first line that is no header holds somebody's name.
+            yield Problem(
+                path.name,
+                "missing_header",
+                f"entity {entity.name}: its first line names none of the columns {', '.join(entity.columns)}. Is it a "
+                f"header, and are its values separated by commas or semicolons?",
+            )
+            return
         for name in missing:
+            other = in_small_letters.get(name)
+            hint = f"write {name} for {other}" if other else f"the header has: {', '.join(columns)}"
             yield Problem(
                 path.name,
                 "missing_column",
-                f"entity {entity.name}: the required column {name} is missing. "
-                f"The header has: {', '.join(columns)}{hint if len(columns) == 1 else ''}",
+                f"entity {entity.name}: the required column {name} is missing; {hint}",
                 column=name,
             )
         if extra := [name for name in columns if name not in entity.columns]:
@@ -228,12 +244,13 @@ class FilesSource:
 
     def _select(self, entity: Entity, path: Path) -> str:
         if path.suffix == ".parquet":
-            source = f"read_parquet({literal(path)}, hive_partitioning = false)"
+            source, blank = f"read_parquet({literal(path)}, hive_partitioning = false)", ""
             names = {name: quote(name) for name in self._columns(path)}
         else:
             head = layout(path)
-            source = self._read_csv(path, head)
             names = {name: f"c{position}" for position, name in enumerate(head.columns)}
+            # A spreadsheet leaves rows of nothing but separators behind.
+            source, blank = self._read_csv(path, head), f" where coalesce({', '.join(names.values())}) is not null"
         # An empty text is no value, in Parquet as in CSV.
         columns = ", ".join(
             f"nullif(cast({names[name]} as varchar), '') as {quote(name)}"
@@ -241,13 +258,13 @@ class FilesSource:
             else f"null::varchar as {quote(name)}"
             for name in entity.columns
         )
-        return f"select {columns} from {source}"
+        return f"select {columns} from {source}{blank}"
 
     def _read_csv(self, path: Path, head: Layout) -> str:
         # Positions instead of names: a header may hold doubled or empty names among those that are ignored.
         kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(head.columns)))
         return (
-            f"read_csv({literal(path)}, auto_detect = false, header = true, skip = {head.comments}, "
+            f"read_csv({literal(path)}, auto_detect = false, header = true, skip = {head.above}, "
             f"columns = {{{kinds}}}, delim = {literal(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
             f"encoding = 'utf-8')"
         )
@@ -288,24 +305,28 @@ def layout(path: Path) -> Layout:
     try:
         # utf-8-sig takes a byte order mark away and does not ask for one.
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            comments, line = 0, handle.readline()
-            while line.startswith(COMMENT):
-                comments, line = comments + 1, handle.readline()
+            above, line = 0, handle.readline()
+            # A spreadsheet puts a comment into quotes when it holds what separates values.
+            while line and (not line.strip() or line.lstrip('"').startswith(COMMENT)):
+                above, line = above + 1, handle.readline()
             delimiter = ";" if line.count(";") > line.count(",") else ","
             header = next(csv.reader([line, *handle] if line.count('"') % 2 else [line], delimiter=delimiter), [])
     except UnicodeDecodeError:
         raise SourceError("the file is not UTF-8; save it as UTF-8 (with or without a byte order mark)") from None
     if not header:
         raise SourceError("the file is empty; its first line must be a header with the column names")
-    return Layout(comments, delimiter, [name.strip() for name in header])
+    return Layout(above, delimiter, [name.strip() for name in header])
 
 
-def numbered_rows(path: Path, head: Layout) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file from its header on, each with its number as a spreadsheet counts; a blank row is []."""
+def numbered_rows(path: Path, head: Layout, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file from its header on, each with its number as a spreadsheet counts; a blank row is [].
+
+    Raises csv.Error at a quote that is not closed, with `strict` also at its end.
+    """
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        for _ in range(head.comments):
+        for _ in range(head.above):
             handle.readline()
-        yield from enumerate(csv.reader(handle, delimiter=head.delimiter), start=head.comments + 1)
+        yield from enumerate(csv.reader(handle, delimiter=head.delimiter, strict=strict), start=head.above + 1)
 
 
 def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
@@ -317,9 +338,9 @@ def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
 def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
     """Every row whose number of values is not the header's, without the row itself: rows hold names of people."""
     head = layout(path)
-    number = head.comments
+    number = head.above
     try:
-        for number, values in numbered_rows(path, head):
+        for number, values in numbered_rows(path, head, strict=True):
             if values and len(values) != len(head.columns):
                 yield Problem(
                     path.name,
@@ -335,10 +356,9 @@ def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
             f"entity {entity.name}: not UTF-8; save the file as UTF-8 (with or without a byte order mark)",
         )
     except csv.Error:
-        # Only a quote that nobody closes makes a value of more than a hundred thousand characters.
         yield Problem(
             path.name,
-            "uneven_row",
+            "open_quote",
             f"entity {entity.name}: a quoted value that begins in row {number + 1} is not closed; a quote inside a "
             f'value is doubled ("")',
             row=number + 1,

@@ -61,6 +61,10 @@ class MappingFile:
         if isinstance(node, yaml.MappingNode):
             content: dict[Any, Any] = {}
             for key_node, value_node in node.value:
+                if key_node.tag == "tag:yaml.org,2002:merge":
+                    raise yaml.MarkedYAMLError(
+                        problem="<< is not read; repeat the lines", problem_mark=key_node.start_mark
+                    )
                 if not isinstance(key_node, yaml.ScalarNode):
                     raise yaml.MarkedYAMLError(problem="a name must be a text", problem_mark=key_node.start_mark)
                 key = self._value(key_node, (*place, "<key>", key_node.start_mark.line))
@@ -90,20 +94,22 @@ class MappingFile:
         told = sorted((self.line(*place), _words(place), text) for place, text in problems)
         return SourceError("\n".join(f"{self.path}:{line}: {where}{text}" for line, where, text in told))
 
-    def read(self, model: type[Model]) -> Model:
-        """The content as `model`. Raises SourceError with every mistake."""
-        if self._doubled:
-            raise self.error(self._doubled)
+    def read(self, model: type[Model], problems: Iterable[tuple[Place, str]] = ()) -> Model:
+        """The content as `model`. Raises SourceError with every mistake, and with the `problems` known before."""
+        told, content = [*self._doubled, *problems], None
         try:
-            return model.model_validate(self.content)
+            content = model.model_validate(self.content)
         except ValidationError as error:
-            raise self.error((tuple(item["loc"]), _plain(item)) for item in error.errors()) from None
+            told += ((tuple(item["loc"]), _plain(item)) for item in error.errors())
+        if told or content is None:
+            raise self.error(told)
+        return content
 
 
 def _no_yaml(path: Path, error: yaml.YAMLError) -> SourceError:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", "it cannot be read")
-    return SourceError(f"{path}:{mark.line + 1 if mark else 1}: this is no YAML: {problem}")
+    return SourceError(f"{path}:{mark.line + 1 if mark else 1}: this cannot be read as YAML: {problem}")
 
 
 def _words(place: Place) -> str:
@@ -117,5 +123,19 @@ def _plain(item: Any) -> str:
             return "there is no such setting; is it misspelt?"
         case "missing":
             return "it is missing"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "it must have parts of its own, each a name and a value"
+        case "too_short" | "string_too_short":
+            return "it is empty"
+        case "string_type":
+            return "it must be a text"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "it must be a whole number"
+        case "string_pattern_mismatch":
+            return "it has characters that are not allowed there"
+        case "list_type":
+            return "it must be a list"
+        case "literal_error":
+            return f"it must be one of {item['ctx']['expected']}"
         case _:
             return str(item["msg"]).removeprefix("Value error, ")

@@ -54,7 +54,7 @@ def _overlap(value: Any) -> Any:
     found = re.fullmatch(r"(\d+)\s*([smhd])", value) if isinstance(value, str) else None
     if found:
         return timedelta(**{UNITS[found.group(2)]: int(found.group(1))})
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise ValueError("write a time span such as 30m, 1h or 2d; for a cursor that is a number, a whole number")
 
@@ -93,12 +93,10 @@ class MappedEntity(Entity):
 @cache
 def _read(path: Path, modified_ns: int) -> tuple[MappingFile, SqlMapping]:
     file = MappingFile(path)
-    mapping = file.read(SqlMapping)
-    unknown = [name for name in mapping.entities if name not in CANONICAL]
-    if unknown:
-        known = ", ".join(CANONICAL)
-        raise file.error((("entities", name), f"there is no such entity. Known are: {known}") for name in unknown)
-    return file, mapping
+    named = file.content.get("entities") if isinstance(file.content, dict) else None
+    unknown = [str(name) for name in named if name not in CANONICAL] if isinstance(named, dict) else []
+    told = f"there is no such entity. Known are: {', '.join(CANONICAL)}"
+    return file, file.read(SqlMapping, [(("entities", name), told) for name in unknown])
 
 
 def read_mapping(settings: Settings, source: str) -> tuple[MappingFile, SqlMapping]:

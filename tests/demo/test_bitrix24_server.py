@@ -190,6 +190,24 @@ def test_it_misbehaves_as_told_and_then_behaves(server):
     assert post(server, "user.get").status_code == 200
 
 
+def test_an_answer_says_how_long_its_method_has_worked(server):
+    server.operating.cost = 7.0
+    part = result(server, "batch", cmd={"a": "crm.item.list?entityTypeId=4", "b": "crm.item.list?entityTypeId=2"})[
+        "result"
+    ]
+    assert 7 <= part["result_time"]["a"]["operating"] < 8 and 14 <= part["result_time"]["b"]["operating"] < 15
+    told = result(server, "crm.item.list", entityTypeId=4)["time"]
+    assert 21 <= told["operating"] < 23
+    assert 0 < told["operating_reset_at"] - told["finish"] <= 600
+
+
+@pytest.mark.parametrize("planned", [b"{", b'{"method": "*", "kind": "cutt"}', b'{"method": "*", "statis": 503}'])
+def test_a_trouble_that_is_none_is_refused(server, planned):
+    host, port = server.server_address[:2]
+    answer = requests.post(f"http://{host}:{port}/demo/trouble", data=planned, timeout=10)
+    assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+
+
 def test_state_survives_a_restart(server, store):
     first = result(server, "crm.item.list", entityTypeId=1030)["result"]
     again = Bitrix24Server(("127.0.0.1", 0), store, CODE, rate=1e6, burst=1e6)

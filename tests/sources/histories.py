@@ -99,11 +99,16 @@ def killed_load(settings: Settings, source: str, point: str, times: int) -> bool
             return real(*arguments, **named)
 
         setattr(landing_writer, point, wrapped)
+        status = 1
         try:
             extract_source(settings, source)
+            status = 0
         finally:
-            os._exit(0)
+            os._exit(status)
     _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0, (
+        "the extraction failed before it was killed"
+    )
     return os.WIFSIGNALED(status)
 
 

@@ -50,7 +50,7 @@ class Portal(Bitrix24Server):
         self.operating.clock = lambda: self.now
 
     def wait(self, seconds: float) -> None:
-        """What stands in for the connector's `time.sleep`."""
+        """What stands in for the connector's `sleep`."""
         self.now += seconds
 
     def put(self, entity: str, *elements: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def running(folder: Path) -> Iterator[Portal]:
     threading.Thread(target=portal.serve_forever, daemon=True).start()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(bitrix24.time, "sleep", portal.wait)
+            patch.setattr(bitrix24, "sleep", portal.wait)
             yield portal
     finally:
         portal.shutdown()

@@ -28,7 +28,7 @@ def settings(portal, settings_for):
 def waits(monkeypatch) -> list[float]:
     """Do not wait, but remember for how long one would have."""
     waited: list[float] = []
-    monkeypatch.setattr(bitrix24.time, "sleep", waited.append)
+    monkeypatch.setattr(bitrix24, "sleep", waited.append)
     return waited
 
 

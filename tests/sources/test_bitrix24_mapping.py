@@ -36,9 +36,14 @@ def mapped(settings_for, tmp_path: Path):
     ("before", "after", "told"),
     [
         ("dismissals:", "dismisals:", "dismisals: there is no such setting; is it misspelt?"),
-        ("entity_type: 1032", "entity_type: many", "dismissals.entity_type: Input should be a valid integer"),
+        ("entity_type: 1032", "entity_type: many", "dismissals.entity_type: it must be a whole number"),
         ("  entity_type: 1032\n", "", "dismissals: say either entity_type (of a smart process) or pipeline (of deals)"),
         ("entity_type: 1032", "entity_type: 1032\n  pipeline: 4", "dismissals: say either entity_type"),
+        (
+            "entity_type: 1032",
+            "entity_type: 1030",
+            "dismissals.entity_type: 1030 is what termination_requests names already",
+        ),
         ("    reason: UF_CRM_2_REASON\n", "", "dismissals.fields: the field reason is needed"),
         ("    reason: UF_CRM_2_REASON", "    reasons: UF_CRM_2_REASON", "there is no such field of dismissals. Known"),
         ("42: abuse", "42: abused", "dismissals.values.reason.42: abused is none of illegal_use, abuse"),

@@ -143,7 +143,7 @@ def test_extra_columns_and_unknown_files_are_ignored_with_a_notice(settings, fol
     with caplog.at_level(logging.INFO):
         extract_source(settings, "files")
     assert "entity clients: extra columns ignored: phone" in caplog.text
-    assert "client.csv is not an entity of the contract" in caplog.text
+    assert "client.csv was ignored: it is not named <entity>.csv" in caplog.text
     part = landing.loads(settings, "files", "clients")[0].part
     assert b"7900" not in part.read_bytes()
     assert landed_rows(settings, "files__clients", "name, registered_at") == [("One", "2024-01-01")]
@@ -160,6 +160,17 @@ def test_an_entity_of_only_a_header_is_there_and_empty(settings, folder, landed_
     ("name", "content", "message"),
     [
         ("clients.csv", b"client_key,name\nc1,One\n", "clients.csv: entity clients: the required column registered_at"),
+        (
+            "clients.csv",
+            CLIENTS.replace("registered_at", "Registered_At").encode(),
+            "write registered_at for Registered_At",
+        ),
+        ("clients.csv", "c1,Имя,2024-01-01\n".encode(), "its first line names none of the columns client_key, name"),
+        (
+            "clients.csv",
+            CLIENTS.encode() + b'c3,"Three,2024-01-01\n',
+            "a quoted value that begins in row 4 is not closed",
+        ),
         ("clients.csv", b"client_key\tname\tregistered_at\n", "are its values separated by commas or semicolons"),
         ("clients.csv", b"", "clients.csv: the file is empty; its first line must be a header"),
         ("clients.csv", b"client_key,client_key,name,registered_at\n", "the column client_key is there twice"),
@@ -184,6 +195,17 @@ def test_a_file_that_cannot_be_read_right_stops_before_anything_lands_from_it(se
     assert message in str(error.value)
     assert "Имя" not in str(error.value) and "Three" not in str(error.value)
     assert landing.loads(settings, "files", "clients") == []
+
+
+def test_what_a_spreadsheet_leaves_around_the_rows_is_no_row(settings, folder, landed_rows):
+    (folder / "clients.csv").write_text(
+        '\n"# client_key; how it is told apart"\n#\n\nclient_key;name;registered_at;note\n'
+        "c1;One;2024-01-01;\n\n;;;\nc2;Two;2024-01-02;x\n;;;y\n",
+        encoding="utf-8-sig",
+    )
+    extract_source(settings, "files")
+    keys = [("c1",), ("c2",), (None,)]  # what has anything in it is a row, and a broken one
+    assert landed_rows(settings, "files__clients", "client_key") == keys
 
 
 def test_clients_and_one_of_contracts_and_prepaid_events_must_be_there(settings, folder):

@@ -40,7 +40,8 @@ def folder(tmp_path: Path) -> Path:
         + 'k3,c1,basic,"1,234.50",month,2024-05-01,,false\n'
     )
     (tmp_path / "payments.csv").write_text(
-        "payment_key,client_key,amount,status,paid_at\np1,c1,10,ok\np2,c1,10,failed,2024-01-01,x\n"
+        "payment_key,client_key,amount,status,paid_at\n"
+        'p1,c1,10,ok\np2,c1,10,failed,2024-01-01,x\n\n,,,,\np3,c1,"1,234",failed,2024-01-01\n'
     )
     (tmp_path / "refunds.csv").write_text("refund_key,client_key,amount\n")
     (tmp_path / "deals.csv").write_bytes("deal_key,client_key\nd1,Имя\n".encode("cp1251"))
@@ -68,6 +69,7 @@ def test_every_fault_of_every_file_is_told_at_once_with_its_place_and_value_and_
         ("contracts.csv", 4, "price", "unreadable_value"),
         ("payments.csv", 2, "", "uneven_row"),
         ("payments.csv", 3, "", "uneven_row"),
+        ("payments.csv", 6, "amount", "unreadable_value"),  # below a blank row and one of separators only
         ("refunds.csv", None, "requested_at", "missing_column"),
         ("feedback.csv", 4, "score", "score_out_of_range"),  # below a blank row
     ]

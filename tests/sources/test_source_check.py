@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 from retention.cli import app
 from retention.findings import Level
 from retention.source_check import check_source
+from retention.sources import bitrix24
 from retention.sources.database import DatabaseSource, connect_database
 from tests.publish.company import write_company
+from tests.sources import portal as portals
 
 
 def found(settings, source="znuny"):
@@ -104,6 +106,25 @@ def test_a_system_that_does_not_answer_is_a_finding_without_its_password(setting
     assert findings["znuny"].level == Level.WRONG
     assert "does not answer" in findings["znuny"].text
     assert "hunter2" not in str(findings)
+
+
+def test_a_portal_that_does_not_answer_is_not_said_to_answer(settings_for, monkeypatch):
+    monkeypatch.setattr(bitrix24, "sleep", lambda seconds: None)
+    (finding,) = check_source(
+        settings_for(sources=["bitrix24"], bitrix24_url="http://127.0.0.1:1/rest/1/c0de/"), "bitrix24"
+    )
+    assert finding.level == Level.WRONG
+    assert "does not answer" in finding.text and "c0de" not in finding.text
+
+
+def test_what_a_mapping_leaves_out_is_not_missed(settings_for, tmp_path):
+    (tmp_path / "bitrix24.yml").write_text("companies: {}\n")
+    with portals.running(tmp_path) as portal:
+        settings = settings_for(sources=["bitrix24"], sources_dir=tmp_path, bitrix24_url=portal.url)
+        findings = found(settings, "bitrix24")
+    looked_at = {subject.partition(" ")[0] for subject in findings}
+    assert {"bitrix24.companies", "bitrix24.deals"} <= looked_at
+    assert not {"bitrix24.mailings", "bitrix24.deal_stages"} & looked_at
 
 
 def test_a_folder_of_files_is_checked_without_what_it_need_not_have(settings_for, tmp_path):

@@ -127,13 +127,22 @@ def test_a_mistake_that_only_the_database_knows_is_told_with_its_line(phone, map
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_without_a_database(mapped):
-    settings = mapped("timezone: Mars/Base\nentities:\n  contacts:\n    cursr: a\n    overlap: soon\n")
+    settings = mapped(
+        "timezone: Mars/Base\nentities:\n  contacts:\n    cursr: a\n    overlap: soon\n"
+        "  calls: {query: select 1}\n  deals: 7\ntimezone: UTC\n  \n"
+    )
     with pytest.raises(SourceError) as error:
         entities(settings, "phone")
     lines = str(error.value).splitlines()
-    assert [line.partition("phone.yml:")[2].partition(": ")[0] for line in lines] == ["1", "3", "4", "5"]
-    with pytest.raises(SourceError, match=r"phone\.yml:2: entities\.calls: there is no such entity"):
-        entities(mapped("entities:\n  calls: {query: select 1}\n"), "phone")
+    assert [line.partition("phone.yml:")[2].partition(": ")[0] for line in lines] == ["3", "4", "5", "6", "7", "8"]
+    assert "timezone is there twice" in lines[-1]
+    assert "entities.calls: there is no such entity" in lines[3]
+    assert lines[4].endswith("entities.deals: it must have parts of its own, each a name and a value")
+
+
+def test_an_overlap_that_would_skip_rows_is_refused(mapped):
+    with pytest.raises(SourceError, match=r"phone\.yml:10: entities\.contacts\.overlap: write a time span"):
+        entities(mapped(MAPPING.replace("overlap: 1h", "overlap: -5")), "phone")
 
 
 def test_a_broken_mapping_of_a_source_that_is_not_enabled_stops_nothing(mapped, landed_rows):
@@ -295,7 +304,7 @@ def test_a_column_that_is_taken_out_of_the_query_is_empty_from_then_on(odd, land
     assert (1, None) in landed_rows(without, "phone__contracts", "contract_key, end_reason")
 
 
-@pytest.mark.parametrize("password", ["12/34secret", "34/secret", "pa[secret", "p@secret/x"])
+@pytest.mark.parametrize("password", ["12/34secret", "34/secret", "pa[secret", "p@secret/x", "p@secret"])
 def test_a_password_with_odd_letters_is_in_no_error(settings_for, mapped, password):
     settings = mapped(MAPPING, f"postgresql://reader:{password}@127.0.0.1:1/db")
     with pytest.raises(SourceError) as told:

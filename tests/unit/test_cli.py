@@ -126,3 +126,22 @@ def test_status_works_on_an_empty_home(tmp_path: Path) -> None:
     status, output = invoke("status", "--home", tmp_path)
     assert status == 0
     assert "none published yet" in output
+
+
+def test_the_help_says_what_is_taken_when_nothing_is_given() -> None:
+    assert "default: var/ of the checkout" in " ".join(invoke("run", "--help")[1].replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--files", "there", "--source", "billing"], "give one of them"),
+        (["--output", "faults.csv"], "it is written with --files only"),
+        (["--files", "there", "--output", "nowhere/faults.csv"], "into a folder that is there"),
+    ],
+)
+def test_a_check_of_two_things_or_of_none_is_refused_before_it_begins(arguments, told, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, output = invoke("check", *arguments)
+    assert status == 1
+    assert told in output

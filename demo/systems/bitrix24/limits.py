@@ -58,6 +58,12 @@ class OperatingTime:
                 self.began[method], self.spent[method] = self.clock(), 0.0
             return self.spent[method] < self.limit
 
+    def told(self, method: str) -> tuple[float, float]:
+        """What an answer says of it: seconds that the method has worked, and seconds until its window ends."""
+        with self.lock:
+            ends = self.began.get(method, self.clock()) + self.window
+            return self.spent.get(method, 0.0), max(0.0, ends - self.clock())
+
     def add(self, method: str, seconds: float) -> None:
         with self.lock:
             self.spent[method] = self.spent.get(method, 0.0) + seconds + self.cost

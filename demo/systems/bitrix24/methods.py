@@ -100,7 +100,7 @@ def answer_of(connection: sqlite3.Connection, method: str, params: dict[str, Any
         return {"result": time_block(time.time())["date_start"]}
     if method == "profile":
         return {"result": {"ID": "1", "ADMIN": True, "NAME": "Integration", "LAST_NAME": "Webhook"}}
-    if method in ("scope", "methods"):
+    if method == "scope":
         return {"result": ["crm", "user", "user_basic", "department"]}
     raise RestError(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
 

@@ -19,8 +19,8 @@ class RestError(Exception):
         return {"error": self.code, "error_description": self.description}
 
 
-def time_block(started: float) -> dict[str, Any]:
-    """The `time` part of an answer."""
+def time_block(started: float, operating: float = 0.0, resets_in: float = 600.0) -> dict[str, Any]:
+    """The `time` part of an answer. `operating`: seconds its method has worked, forgotten in `resets_in` seconds."""
     finished = time.time()
     zone = timedelta(hours=3)
 
@@ -35,8 +35,8 @@ def time_block(started: float) -> dict[str, Any]:
         "processing": spent,
         "date_start": wall(started),
         "date_finish": wall(finished),
-        "operating_reset_at": int(finished) + 600,
-        "operating": 0 if spent < 0.1 else spent,
+        "operating_reset_at": int(finished + resets_in),
+        "operating": operating,
     }
 
 

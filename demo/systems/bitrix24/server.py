@@ -79,9 +79,7 @@ class Handler(BaseHTTPRequestHandler):
             if urlsplit(self.path).path == "/demo/trouble":
                 self._plan_trouble(sent)
                 return
-            body = self._answer(sent)
-            body["time"] = time_block(started)
-            self._send(200, body)
+            self._send(200, {"time": time_block(started), **self._answer(sent)})
         except CutOff:
             self._send(200, {"result": []}, cut=True)
         except RestError as error:
@@ -92,8 +90,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(500, {"error": "INTERNAL_SERVER_ERROR", "error_description": repr(error)})
 
     def _plan_trouble(self, sent: bytes) -> None:
-        planned = json.loads(sent or b"[]")
-        self.server.troubles.plan(*(Trouble(**one) for one in (planned if isinstance(planned, list) else [planned])))
+        try:
+            planned = json.loads(sent or b"[]")
+            self.server.troubles.plan(
+                *(Trouble(**one) for one in (planned if isinstance(planned, list) else [planned]))
+            )
+        except (TypeError, ValueError) as error:
+            raise RestError(400, "INVALID_REQUEST", f"This is no trouble: {error}") from None
         self._send(200, {"result": True})
 
     def _answer(self, sent: bytes) -> dict[str, Any]:
@@ -141,15 +144,16 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def call(server: Bitrix24Server, connection: sqlite3.Connection, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Run one method; the answer without its `time`. Raises RestError."""
+    """Run one method. Raises RestError."""
     server.troubles.fail(method)
     if not server.operating.allows(method):
         raise RestError(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
-    started = time.monotonic()
+    started = time.time()
     try:
-        return server.troubles.spell(method, answer_of(connection, method, params))
+        answer = server.troubles.spell(method, answer_of(connection, method, params))
     finally:
-        server.operating.add(method, time.monotonic() - started)
+        server.operating.add(method, time.time() - started)
+    return {**answer, "time": time_block(started, *server.operating.told(method))}
 
 
 def _batch(server: Bitrix24Server, connection: sqlite3.Connection, params: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +170,6 @@ def _batch(server: Bitrix24Server, connection: sqlite3.Connection, params: dict[
     }
     for name, command in commands.items():
         method, _, query = str(command).partition("?")
-        started = time.time()
         try:
             pairs = [(key, _refer(value, parts["result"])) for key, value in parse_qsl(query, keep_blank_values=True)]
             if method.lower() == "batch":
@@ -178,7 +181,7 @@ def _batch(server: Bitrix24Server, connection: sqlite3.Connection, params: dict[
                 break
             continue
         parts["result"][name] = answer["result"]
-        parts["result_time"][name] = time_block(started)
+        parts["result_time"][name] = answer["time"]
         for extra in ("total", "next"):
             if extra in answer:
                 parts[f"result_{extra}"][name] = answer[extra]

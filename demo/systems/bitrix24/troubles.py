@@ -5,8 +5,9 @@ answers so the next three calls of that method ("*": of any; "batch": of a whole
 (none unless told). A list plans several, one after the other. Other kinds of trouble:
     "kind": "cut"      the connection ends in the middle of the answer
     "kind": "dates"    instants come as 24.08.2023 13:19:39
-    "kind": "change"   just before the answer is made, somebody works in the portal: "delete" (a list of [kind, id]) and
-                       "put" (a list of [kind, id, fields]) say what
+    "kind": "change"   just before a request is answered, somebody works in the portal: "delete" (a list of [kind, id])
+                       and "put" (a list of [kind, id, fields]) say what. A batch is one request: its method is "batch"
+What changes the portal, or the spelling of an answer, comes beside an error and not instead of it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 from demo.systems.bitrix24 import store
 from demo.systems.bitrix24.protocol import RestError
 
+KINDS = ("error", "cut", "dates", "change")
+
 
 @dataclass
 class Trouble:
@@ -36,6 +39,10 @@ class Trouble:
     kind: str = "error"
     delete: list[tuple[str, int]] = field(default_factory=list)
     put: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
 
 
 class CutOff(Exception):
