@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".csv", ".parquet")
 COMMENT = "#"
+# DuckDB ends a line that is longer with an error of its own; Python's reader would give up a value far earlier.
+csv.field_size_limit(10_000_000)
 # What people put beside the files and expect to be read.
 OTHER_TABLES = {".xlsx", ".xls", ".ods", ".tsv", ".txt"}
 # Lines of a file that are named in a message; the rest is counted.

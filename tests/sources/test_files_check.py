@@ -82,6 +82,13 @@ def test_every_fault_of_every_file_is_told_at_once_with_its_place_and_value_and_
     assert "Имя" not in printed
 
 
+def test_a_long_text_in_a_column_that_nobody_reads_stops_no_check(folder):
+    with (folder / "feedback.csv").open("w") as feedback:
+        feedback.write("feedback_key,client_key,kind,score,is_public,submitted_at,words\n")
+        feedback.write(f"f1,c1,review,7,true,2024-01-01,{'x' * 200_000}\n")
+    assert Fault("feedback.csv", 2, "score", "score_out_of_range", "7") in faults(folder)
+
+
 def test_the_command_fails_with_a_table_and_writes_every_fault_when_asked(folder, tmp_path):
     with (folder / "clients.csv").open("a", encoding="utf-8") as clients:
         clients.writelines(f"x{number};;05.01.2024;\n" for number in range(40))

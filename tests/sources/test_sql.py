@@ -85,6 +85,22 @@ def test_a_mapped_query_lands_canonical_rows_with_the_clock_of_the_file(phone, l
     assert b"+7 900" not in landing.loads(settings, "phone", "contacts")[0].part.read_bytes()
 
 
+def test_a_database_without_a_schema_public_is_read(postgres_server, mapped, landed_rows):
+    database = postgres_server.database("phone")
+    reader = database.reader_url.partition("://")[2].partition(":")[0]
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("drop schema public")
+        connection.execute("create schema telephony")
+        connection.execute("set search_path = telephony")
+        connection.execute(TABLE.format(boolean="boolean", naive="timestamp"))
+        connection.execute(_call(1, "2025-01-01 09:00"))
+        connection.execute(f"grant usage on schema telephony to {reader}")
+        connection.execute(f"grant select on calls to {reader}")
+    settings = mapped(MAPPING.replace("from calls", "from telephony.calls"), database.reader_url)
+    extract_source(settings, "phone")
+    assert landed_rows(settings, "phone__contacts", "contact_key") == [("c1",)]
+
+
 def test_changes_late_rows_and_deletions_of_a_mapped_query_are_found(phone, landed_rows):
     execute, settings = phone
     execute(_call(1, "2025-01-02 09:00"))
