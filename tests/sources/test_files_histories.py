@@ -15,7 +15,7 @@ from retention import build
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, go_through, killed_load, leftovers, present
+from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, once, present
 
 COLUMNS = ("client_key", "name", "segment", "registered_at")
 KEY = st.integers(1, 6).map("c{}".format)
@@ -103,6 +103,21 @@ def test_after_any_history_the_landed_rows_are_those_of_the_folder(tmp_path):
             extract_source(settings, "files")
             assert landed(settings) == folder.rows()
             assert leftovers(settings.home) == []
+
+    live()
+
+
+def test_the_canonical_clients_are_those_of_the_folder_after_a_long_life(tmp_path):
+    @once
+    @given(st.lists(STEP, min_size=15, max_size=20))
+    def live(steps):
+        with TemporaryDirectory() as place:
+            folder = Folder(Path(place) / "files")
+            settings = settings_of(Path(place) / "home", folder)
+            go_through(settings, "files", steps, folder.do)
+            extract_source(settings, "files")
+            rows = canonical(settings, "clients", "client_key, name, segment")
+            assert sorted(rows, key=str) == folder.rows()
 
     live()
 

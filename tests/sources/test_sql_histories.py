@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, go_through, killed_load, leftovers, load, present
+from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, load, once, present
 
 MAPPING = """
 timezone: UTC
@@ -156,6 +156,23 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
             assert leftovers(settings.home) == []
             # Twice is the same as once.
             assert [(done.rows, done.deleted) for done in extract_source(settings, "shop")] == [(0, 0), (0, 0)]
+
+    live()
+
+
+def test_the_canonical_payments_are_those_of_the_source_after_a_long_life(billing, mapping):
+    @once
+    @given(st.lists(STEP, min_size=30, max_size=40))
+    def live(steps):
+        shop = billing()
+        for number in (1, 2, 3):
+            shop.put(number, "1.00", 0)
+        with TemporaryDirectory() as home:
+            settings = settings_of(home, mapping, shop.url)
+            go_through(settings, "shop", steps, shop.do)
+            load(settings, "shop", whole=True)
+            payments = [(number, amount) for number, amount, _ in shop.rows()[0]]
+            assert canonical(settings, "payments", "payment_key, cast(amount as decimal(18, 2))::varchar") == payments
 
     live()
 
