@@ -79,7 +79,9 @@ def test_both_engines_land_the_same_rows_whatever_the_size_of_a_page(
 
 
 @pytest.mark.parametrize("engine", desks.ENGINES)
-def test_a_reader_never_makes_the_help_desk_wait(engine, postgres_server, mariadb_server, settings_for, monkeypatch):
+def test_a_reader_never_makes_the_help_desk_wait(
+    engine, postgres_server, mariadb_server, settings_for, monkeypatch, tmp_path
+):
     monkeypatch.setattr(database, "PAGE_ROWS", 2)
     with desk(engine, postgres_server, mariadb_server, settings_for) as (execute, owner_url, settings):
         _live(execute)
@@ -94,7 +96,7 @@ def test_a_reader_never_makes_the_help_desk_wait(engine, postgres_server, mariad
 
         (ticket,) = [entity for entity in entities(settings, "znuny") if entity.name == "ticket"]
         with connect_database(settings, "znuny") as source:
-            source.extract(ticket, None, settings.home / "ticket.parquet", work_between_pages)
+            source.extract(ticket, None, tmp_path / "ticket.parquet", work_between_pages)
         assert worked == [2, 4, 6, 7]
 
 
