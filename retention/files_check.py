@@ -119,19 +119,23 @@ def _take_over(path: Path, copy: Path) -> None:
     if path.suffix != ".csv":
         copy.symlink_to(path.absolute())
         return
-    head = layout(path)
     with copy.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter=head.delimiter)
-        writer.writerows(values for _, values in numbered_rows(path, head) if len(values) == len(head.columns))
+        writer = csv.writer(handle, delimiter=layout(path).delimiter)
+        writer.writerows(values for _, values in _even_rows(path))
 
 
 def _places(path: Path) -> list[int]:
     """Where the rows that are judged stand in a CSV file: below its header, without those that are uneven or empty."""
     if path.suffix != ".csv":
         return []
-    head = layout(path)
-    _, *below = (row for row, values in numbered_rows(path, head) if len(values) == len(head.columns) and any(values))
+    _, *below = (row for row, values in _even_rows(path) if any(values))
     return below
+
+
+def _even_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file that have a value for each column, its header first, with their numbers."""
+    head = layout(path)
+    return ((row, values) for row, values in numbered_rows(path, head) if len(values) == len(head.columns))
 
 
 def show(faults: Iterable[Fault], folder: Path) -> None:

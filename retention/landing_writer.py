@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import duckdb
 
+from retention.disk import fsync
 from retention.duck import literal, quote
 from retention.landing import (
     MANIFEST,
@@ -298,10 +299,10 @@ def _finish(
         handle.flush()
         os.fsync(handle.fileno())
     for path in (part, folder):
-        _fsync(path)
+        fsync(path)
     final = folder.parent / f"{'load' if kind == 'rows' else 'deleted'}={load_id}"
     folder.rename(final)
-    _fsync(final.parent)
+    fsync(final.parent)
     return Load(entity.source, entity.name, load_id, kind, final, manifest)
 
 
@@ -318,11 +319,3 @@ def _text(value: object) -> str | None:
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     row = connection.execute(query).fetchone()
     return row[0] if row else None
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

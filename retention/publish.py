@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from retention.build import GATE_PASSED, Build, current_build
+from retention.disk import fsync
 from retention.duck import connect, literal, quote
 from retention.lock import writer_lock
 from retention.settings import Settings
@@ -202,9 +203,9 @@ def _copy(settings: Settings, build: Build, schema: str, final: Path, published_
             connection.execute("detach published")
     finally:
         os.umask(previous_mask)
-    _fsync(temporary)
+    fsync(temporary)
     temporary.replace(final)
-    _fsync(final.parent)
+    fsync(final.parent)
     return final
 
 
@@ -253,7 +254,7 @@ def _point(link: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target.name)
     temporary.replace(link)
-    _fsync(link.parent)
+    fsync(link.parent)
 
 
 def _prune(settings: Settings) -> None:
@@ -268,11 +269,3 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(TEMPORARY + path.name)
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

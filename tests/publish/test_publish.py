@@ -190,7 +190,7 @@ def publish_and_be_killed(settings: Settings, patch: str) -> None:
     [
         "publish._copy_table = die",
         "publish._describe_build = die",
-        "publish._fsync = die",
+        "publish.fsync = die",
         "copy = publish._copy\n"
         "publish._copy = lambda s, b, schema, *rest: die() if schema == 'restricted' else copy(s, b, schema, *rest)",
         "publish._point = die",

@@ -17,7 +17,7 @@ from retention.sources import Entity, SourceError
 
 # Where a load may be cut off: reading the difference, before the manifest, before anything is flushed, before the
 # rename, between rows and tombstones.
-POINTS = ("_copy_changed", "_finish", "_fsync", "sha256", "write_tombstones", "write_load")
+POINTS = ("_copy_changed", "_finish", "fsync", "sha256", "write_tombstones", "write_load")
 
 # Examples are few and long: each is a life of a system, and every step in it talks to a real one.
 bounded = settings(

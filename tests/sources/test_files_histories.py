@@ -3,6 +3,7 @@ is gone, because a load was cut off between two nights."""
 
 import csv
 import io
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,15 +93,22 @@ def landed(settings) -> list[tuple]:
     return sorted(present(settings, clients, "client_key, name, segment"), key=str)
 
 
+@contextmanager
+def lived(steps):
+    """A folder after a life, and the settings of a home that has landed it as it is at the end."""
+    with TemporaryDirectory() as place:
+        folder = Folder(Path(place) / "files")
+        settings = settings_of(Path(place) / "home", folder)
+        go_through(settings, "files", steps, folder.do)
+        extract_source(settings, "files")
+        yield folder, settings
+
+
 def test_after_any_history_the_landed_rows_are_those_of_the_folder(tmp_path):
     @bounded
     @given(st.lists(STEP, min_size=4, max_size=14))
     def live(steps):
-        with TemporaryDirectory() as place:
-            folder = Folder(Path(place) / "files")
-            settings = settings_of(Path(place) / "home", folder)
-            go_through(settings, "files", steps, folder.do)
-            extract_source(settings, "files")
+        with lived(steps) as (folder, settings):
             assert landed(settings) == folder.rows()
             assert leftovers(settings.home) == []
 
@@ -111,18 +119,14 @@ def test_the_canonical_clients_are_those_of_the_folder_after_a_long_life(tmp_pat
     @once
     @given(st.lists(STEP, min_size=15, max_size=20))
     def live(steps):
-        with TemporaryDirectory() as place:
-            folder = Folder(Path(place) / "files")
-            settings = settings_of(Path(place) / "home", folder)
-            go_through(settings, "files", steps, folder.do)
-            extract_source(settings, "files")
+        with lived(steps) as (folder, settings):
             rows = canonical(settings, "clients", "client_key, name, segment")
             assert sorted(rows, key=str) == folder.rows()
 
     live()
 
 
-@pytest.mark.parametrize("point", ["_finish", "_fsync", "write_load", "write_tombstones"])
+@pytest.mark.parametrize("point", ["_finish", "fsync", "write_load", "write_tombstones"])
 def test_a_load_that_is_killed_is_made_good_by_the_next(tmp_path, point):
     folder = Folder(tmp_path / "files")
     settings = settings_of(tmp_path / "home", folder)

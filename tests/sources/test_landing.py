@@ -45,8 +45,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-# sha256 runs when the rows are written and the manifest is not; _fsync when the manifest is and the rename is not.
-@pytest.mark.parametrize("moment", ["sha256", "_fsync"])
+# sha256 runs when the rows are written and the manifest is not; fsync when the manifest is and the rename is not.
+@pytest.mark.parametrize("moment", ["sha256", "fsync"])
 def test_a_load_killed_in_the_middle_does_not_exist_and_the_next_one_lands_everything_once(
     moment, folder, home, settings_for, landed_rows
 ):
