@@ -63,17 +63,19 @@
 
 
 {#
-    A value as a spreadsheet of many countries writes it, in the spelling of the contract: `31.12.2024 18:30` is `2024-12-31 18:30`,
+    A value as a spreadsheet of many countries writes it, in the spelling of the contract: `31.12.2024 9:05` is `2024-12-31 09:05`,
     `1 234,50` is `1234.50`. What could be read in two ways (`1,234.50`, the amount `1,234`)
     is left as it is, and so is text.
 #}
 {% macro from_spreadsheet(text, type) -%}
     {%- if type in ('timestamp', 'date') -%}
-    case
-        when regexp_full_match({{ text }}, '[0-9]{2}[.][0-9]{2}[.][0-9]{4}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?')
-            then concat(substr({{ text }}, 7, 4), '-', substr({{ text }}, 4, 2), '-', substr({{ text }}, 1, 2), substr({{ text }}, 11))
-        else {{ text }}
-    end
+    regexp_replace(
+        regexp_replace(
+            {{ text }}, '^([0-9]{2})[.]([0-9]{2})[.]([0-9]{4})( [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?)?$', '\3-\2-\1\4'
+        ),
+        '^([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]:[0-9]{2}(:[0-9]{2})?)$',
+        '\1 0\2'
+    )
     {%- elif type in ('money', 'score', 'integer') -%}
     case
         {% if type == 'money' %}when regexp_full_match({{ text }}, '[+-]?[1-9][0-9]{0,2},[0-9]{3}') then {{ text }}{% endif %}

@@ -152,3 +152,41 @@ def test_the_canonical_rows_are_those_of_the_folder_in_every_spelling(tmp_path):
             "select client_key, name, segment, registered_at::varchar from staging.stg_canonical__clients order by 1"
         ).fetchall()
     assert rows == [("c1", "One", None, "2024-01-05 00:00:00+03"), ("c2", "Two", "finance", "2024-01-05 00:00:00+03")]
+
+
+def test_the_hours_of_a_spreadsheet_have_one_digit_before_ten(tmp_path):
+    folder = Folder(tmp_path / "files")
+    times = {
+        "31.12.2024 9:05": "2024-12-31 09:05:00+03",
+        "31.12.2024 9:05:07": "2024-12-31 09:05:07+03",
+        "31.12.2024 09:05": "2024-12-31 09:05:00+03",
+        "31.12.2024 19:05": "2024-12-31 19:05:00+03",
+        "31.12.2024 0:00": "2024-12-31 00:00:00+03",
+        "2024-12-31 9:05": "2024-12-31 09:05:00+03",
+        "2024-12-31 9:05:07": "2024-12-31 09:05:07+03",
+        "31.12.2024 9:5": None,
+        "31.12.2024 24:05": None,
+        "31.12.24 9:05": None,
+    }
+    rows = [f"c{number},x,{text}" for number, text in enumerate(times)]
+    (folder.place / "clients.csv").write_text("\n".join(["client_key,name,registered_at", *rows, ""]))
+    (folder.place / "contracts.csv").write_text(
+        "contract_key,client_key,plan,price,billing_period,started_on,is_trial\n"
+        "k1,c0,basic,10,month,31.12.2024 0:00,false\nk2,c0,basic,10,month,31.12.2024 9:05,false\n"
+    )
+    settings = settings_of(tmp_path / "home", folder)
+    extract_source(settings, "files")
+    build.prepare(settings)
+    build.run_dbt(settings, "check")
+    with duckdb.connect(str(settings.build_file), read_only=True) as connection:
+        connection.execute("set TimeZone = 'Europe/Moscow'")
+        read = dict(
+            connection.execute(
+                "select client_key, registered_at::varchar from staging.stg_canonical__clients"
+            ).fetchall()
+        )
+        days = connection.execute(
+            "select contract_key, started_on::varchar from staging.stg_canonical__contracts"
+        ).fetchall()
+    assert {text: read.get(f"c{number}") for number, text in enumerate(times)} == times
+    assert days == [("k1", "2024-12-31")]  # a day with a time is no day, unless it is midnight
