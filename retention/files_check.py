@@ -19,7 +19,7 @@ from retention.duck import connect, quote
 from retention.extract import extract_source
 from retention.settings import Settings, load_settings
 from retention.sources.contract import CANONICAL
-from retention.sources.files import SUFFIXES, FilesSource, layout, numbered_rows
+from retention.sources.files import SUFFIXES, FilesSource, copy_even_rows, even_rows
 from retention.sources.files import connect as open_folder
 
 # Columns that hold names of people and companies: their values are nobody's business in a terminal.
@@ -119,23 +119,15 @@ def _take_over(path: Path, copy: Path) -> None:
     if path.suffix != ".csv":
         copy.symlink_to(path.absolute())
         return
-    with copy.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter=layout(path).delimiter)
-        writer.writerows(values for _, values in _even_rows(path))
+    copy_even_rows(path, copy)
 
 
 def _places(path: Path) -> list[int]:
     """Where the rows that are judged stand in a CSV file: below its header, without those that are uneven or empty."""
     if path.suffix != ".csv":
         return []
-    _, *below = (row for row, values in _even_rows(path) if any(values))
+    _, *below = (row for row, _ in even_rows(path))
     return below
-
-
-def _even_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file that have a value for each column, its header first, with their numbers."""
-    head = layout(path)
-    return ((row, values) for row, values in numbered_rows(path, head) if len(values) == len(head.columns))
 
 
 def show(faults: Iterable[Fault], folder: Path) -> None:

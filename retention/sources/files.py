@@ -8,10 +8,11 @@ and so does everything of a file that was taken away. Values land as text, as th
 import csv
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -66,6 +67,15 @@ class Layout:
     above: int
     delimiter: str
     columns: list[str]
+
+
+class UnreadableRows(SourceError):
+    """A file whose rows cannot be read: all of its `problems`; the text names the first."""
+
+    def __init__(self, folder: Path, problems: list[Problem]) -> None:
+        self.problems = problems
+        more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
+        super().__init__("\n".join(f"{folder}/{problem}" for problem in problems[:NAMED_LINES]) + more)
 
 
 class FilesSource:
@@ -175,13 +185,14 @@ class FilesSource:
             log.warning("%s: entity %s: extra columns ignored: %s", path, entity.name, ", ".join(extra))
         if rows and not missing:
             try:
-                self._connection.execute(f"select count(columns(*)) from ({self._select(entity, path)})")
-            except duckdb.Error as error:
-                yield from _explain(entity, path, error)
+                self._read(entity, path, lambda rows: f"select count(columns(*)) from ({rows})")
+            except UnreadableRows as error:
+                yield from error.problems
 
     def _empty(self, paths: dict[str, Path | None]) -> Iterator[Problem]:
         """Files without which nobody is a client, and which hold a header only."""
-        empty = {name for name, path in paths.items() if path and not self._has_rows(path)}
+        there = [(entity, path) for entity in ENTITIES if (path := paths[entity.name])]
+        empty = {entity.name for entity, path in there if not self._has_rows(entity, path)}
         if "clients" in empty:
             yield Problem("clients.csv", "no_rows", "entity clients: the file has no rows; fill in your clients")
         paying = {name for name in ("contracts", "prepaid_events") if paths[name]}
@@ -192,15 +203,10 @@ class FilesSource:
                 f"entity {' and '.join(sorted(paying))}: no rows; without one nobody is known to be a paying client",
             )
 
-    def _has_rows(self, path: Path) -> bool:
+    def _has_rows(self, entity: Entity, path: Path) -> bool:
         try:
-            source = (
-                self._read_csv(path, layout(path))
-                if path.suffix == ".csv"
-                else f"read_parquet({literal(path)}, hive_partitioning = false)"
-            )
-            return bool(self._connection.execute(f"select 1 from {source} limit 1").fetchall())
-        except (SourceError, duckdb.Error):
+            return bool(self._read(entity, path, lambda rows: f"select 1 from ({rows}) limit 1"))
+        except SourceError:
             return True  # why it cannot be read is told elsewhere
 
     def schema(self, entity: Entity) -> dict[str, str]:
@@ -211,12 +217,8 @@ class FilesSource:
         path = self.path(entity)
         if path is None:
             return []
-        try:
-            answer = self._connection.execute(f"{self._select(entity, path)} limit {rows}")
-        except duckdb.Error as error:
-            raise self._error(entity, path, error) from None
-        names = [column[0] for column in answer.description or []]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        answer = self._read(entity, path, lambda query: f"{query} limit {rows}")
+        return [dict(zip(entity.columns, row, strict=True)) for row in answer]
 
     def extract(
         self,
@@ -228,59 +230,63 @@ class FilesSource:
     ) -> datetime | None:
         path = self.path(entity)
         assert path is not None
-        try:
-            self._connection.execute(
-                f"copy ({self._select(entity, path)}) to {literal(target)} (format parquet, compression zstd)"
-            )
-        except duckdb.Error as error:
-            raise self._error(entity, path, error) from None
+        copy_to = f"to {literal(target)} (format parquet, compression zstd)"
+        self._read(entity, path, lambda rows: f"copy ({rows}) {copy_to}")
         return None
-
-    def _error(self, entity: Entity, path: Path, error: duckdb.Error) -> SourceError:
-        problems = _explain(entity, path, error)
-        more = f"\nand {len(problems) - NAMED_LINES} more rows" if len(problems) > NAMED_LINES else ""
-        return SourceError("\n".join(f"{self._folder}/{problem}" for problem in problems[:NAMED_LINES]) + more)
 
     def keys(self, entity: Entity, target: Path, on_rows: Callable[[int], None]) -> None:
         self.extract(entity, None, target, on_rows)
 
+    def _read(self, entity: Entity, path: Path, statement: Callable[[str], str]) -> list[Any]:
+        """The answer to a statement about the rows of a file, which is given their query. Raises UnreadableRows."""
+        if path.suffix == ".parquet":
+            return self._answer(entity, path, statement)
+        # Of a file that mixes line ends DuckDB may read no row at all, and say nothing.
+        if not _mixes_line_ends(path):
+            with suppress(UnreadableRows):
+                return self._answer(entity, path, statement)
+        if problems := list(_uneven_rows(entity, path)):
+            raise UnreadableRows(self._folder, problems)
+        with TemporaryDirectory(prefix="retention-files-") as place:
+            copy = Path(place) / path.name
+            copy_even_rows(path, copy)
+            return self._answer(entity, copy, statement)
+
+    def _answer(self, entity: Entity, path: Path, statement: Callable[[str], str]) -> list[Any]:
+        try:
+            return self._connection.execute(statement(self._select(entity, path))).fetchall()
+        except duckdb.Error as error:
+            problem = Problem(path.name, "unreadable_file", f"entity {entity.name}: {_first_line(error)}")
+            raise UnreadableRows(self._folder, [problem]) from None
+
     def _select(self, entity: Entity, path: Path) -> str:
         if path.suffix == ".parquet":
-            source, blank = f"read_parquet({literal(path)}, hive_partitioning = false)", ""
-            names = {name: quote(name) for name in self._columns(path)}
+            source, blank = _read_parquet(path), ""
+            names = {name: _as_text(name, kind) for name, kind in self._parquet_columns(path)}
         else:
             head = layout(path)
             names = {name: f"c{position}" for position, name in enumerate(head.columns)}
             # A spreadsheet leaves rows of nothing but separators behind.
-            source, blank = self._read_csv(path, head), f" where coalesce({', '.join(names.values())}) is not null"
+            source, blank = _read_csv(path, head), f" where coalesce({', '.join(names.values())}) is not null"
         # An empty text is no value, in Parquet as in CSV.
         columns = ", ".join(
-            f"nullif(cast({names[name]} as varchar), '') as {quote(name)}"
-            if name in names
-            else f"null::varchar as {quote(name)}"
+            f"nullif({names[name]}, '') as {quote(name)}" if name in names else f"null::varchar as {quote(name)}"
             for name in entity.columns
         )
         return f"select {columns} from {source}{blank}"
 
-    def _read_csv(self, path: Path, head: Layout) -> str:
-        # Positions instead of names: a header may hold doubled or empty names among those that are ignored.
-        kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(head.columns)))
-        return (
-            f"read_csv({literal(path)}, auto_detect = false, header = true, skip = {head.above}, "
-            f"columns = {{{kinds}}}, delim = {literal(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
-            f"encoding = 'utf-8')"
-        )
-
     def _columns(self, path: Path) -> list[str]:
         if path.suffix == ".csv":
             return layout(path).columns
+        return [name for name, _ in self._parquet_columns(path)]
+
+    def _parquet_columns(self, path: Path) -> list[tuple[str, str]]:
+        """Names and types."""
         try:
-            rows = self._connection.execute(
-                f"describe select * from read_parquet({literal(path)}, hive_partitioning = false)"
-            ).fetchall()
+            rows = self._connection.execute(f"describe select * from {_read_parquet(path)}").fetchall()
         except duckdb.Error:
             raise SourceError("this is not a readable Parquet file; write it again or give CSV") from None
-        return [row[0] for row in rows]
+        return [(row[0], row[1]) for row in rows]
 
 
 def entities(settings: Settings, source: str) -> Sequence[Entity]:
@@ -323,18 +329,57 @@ def layout(path: Path) -> Layout:
 def numbered_rows(path: Path, head: Layout, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file from its header on, each with its number as a spreadsheet counts; a blank row is [].
 
+    Empty values beyond the header are left out, as DuckDB does.
     Raises csv.Error at a quote that is not closed, with `strict` also at its end.
     """
     with path.open(encoding="utf-8-sig", newline="") as handle:
         for _ in range(head.above):
             handle.readline()
-        yield from enumerate(csv.reader(handle, delimiter=head.delimiter, strict=strict), start=head.above + 1)
+        width = len(head.columns)
+        rows = csv.reader(handle, delimiter=head.delimiter, strict=strict)
+        for number, values in enumerate(rows, start=head.above + 1):
+            yield number, values if any(values[width:]) else values[:width]
 
 
-def _explain(entity: Entity, path: Path, error: duckdb.Error) -> list[Problem]:
-    """Why a file cannot be read: all of its uneven rows or, where there are none, what DuckDB says."""
-    found = list(_uneven_rows(entity, path)) if path.suffix == ".csv" else []
-    return found or [Problem(path.name, "unreadable_file", f"entity {entity.name}: {_first_line(error)}")]
+def even_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file that have a value for each column, its header first, with their numbers."""
+    head = layout(path)
+    rows = numbered_rows(path, head)
+    return ((row, values) for row, values in rows if any(values) and len(values) == len(head.columns))
+
+
+def copy_even_rows(path: Path, copy: Path) -> None:
+    """Write a CSV file anew, with line ends of one kind and without rows that are empty or uneven."""
+    with copy.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, delimiter=layout(path).delimiter).writerows(values for _, values in even_rows(path))
+
+
+def _mixes_line_ends(path: Path) -> bool:
+    with path.open(encoding="latin-1") as handle:  # line ends are the same bytes in UTF-8
+        while handle.read(1 << 20):
+            pass
+        return isinstance(handle.newlines, tuple)
+
+
+def _read_csv(path: Path, head: Layout) -> str:
+    # Positions instead of names: a header may hold doubled or empty names among those that are ignored.
+    kinds = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(head.columns)))
+    return (
+        f"read_csv({literal(path)}, auto_detect = false, header = true, skip = {head.above}, "
+        f"columns = {{{kinds}}}, delim = {literal(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
+        f"encoding = 'utf-8')"
+    )
+
+
+def _read_parquet(path: Path) -> str:
+    # Not every writer marks its texts as texts.
+    return f"read_parquet({literal(path)}, hive_partitioning = false, binary_as_string = true)"
+
+
+def _as_text(name: str, kind: str) -> str:
+    """A Parquet column as text. Whole numbers with gaps are floats to pandas: the key 17.0 is 17."""
+    text = f"cast({quote(name)} as varchar)"
+    return f"regexp_replace({text}, '[.]0+$', '')" if kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")) else text
 
 
 def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
@@ -343,7 +388,7 @@ def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
     number = head.above
     try:
         for number, values in numbered_rows(path, head, strict=True):
-            if values and len(values) != len(head.columns):
+            if any(values) and len(values) != len(head.columns):
                 yield Problem(
                     path.name,
                     "uneven_row",
@@ -369,5 +414,7 @@ def _uneven_rows(entity: Entity, path: Path) -> Iterator[Problem]:
 
 def _first_line(error: duckdb.Error) -> str:
     """What DuckDB says of a file, without the row itself: rows hold names of people."""
+    if "not valid UTF8" in str(error):
+        return "a text is not UTF-8; write the file again with its texts in UTF-8"
     told = [line for line in str(error).splitlines() if line and not line.startswith(("Original Line", "*", "  "))]
     return " ".join(told)[:300]

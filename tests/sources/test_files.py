@@ -83,6 +83,37 @@ def test_parquet_values_become_text_without_loss(settings, folder, landed_rows):
     ]
 
 
+@pytest.mark.parametrize("type_", ["double", "float", "decimal(18, 2)"])
+def test_whole_numbers_that_parquet_holds_as_fractions_land_as_whole_numbers(settings, folder, landed_rows, type_):
+    # pandas turns a column of integers into one of floats as soon as a value is absent.
+    duckdb.execute(
+        f"copy (select col0 as payment_key, 'c1' as client_key, col1::{type_} as invoice_key, 10.5::{type_} as "
+        f"amount, 'paid' as status, date '2024-01-01' as paid_at, '17.0' as currency "
+        f"from (values ('p1', 17), ('p2', null), ('p3', 100), ('p4', -20000), ('p5', 0))) "
+        f"to '{folder / 'payments.parquet'}' (format parquet)"
+    )
+    extract_source(settings, "files")
+    rows = landed_rows(settings, "files__payments", "payment_key, invoice_key, amount::double, currency")
+    assert [row[:2] for row in rows] == [("p1", "17"), ("p2", None), ("p3", "100"), ("p4", "-20000"), ("p5", "0")]
+    assert {row[2:] for row in rows} == {(10.5, "17.0")}  # what is a text at its source stays as it is
+
+
+def test_texts_that_parquet_does_not_mark_as_texts_are_texts(settings, folder, landed_rows):
+    (folder / "clients.csv").unlink()
+    target = folder / "clients.parquet"
+    rows = (
+        "select 'c1' as client_key, encode('Ромашка') as name, date '2024-01-01' as registered_at, "
+        "'\\xFF'::blob as logo"
+    )
+    duckdb.execute(f"copy ({rows}) to '{target}' (format parquet)")
+    extract_source(settings, "files")
+    assert landed_rows(settings, "files__clients", "name") == [("Ромашка",)]
+    duckdb.execute(f"copy (select * replace ('Anna \\xFF'::blob as name) from ({rows})) to '{target}' (format parquet)")
+    with pytest.raises(SourceError, match="entity clients: a text is not UTF-8") as error:
+        extract_source(settings, "files")
+    assert "Anna" not in str(error.value)
+
+
 def test_a_changed_file_lands_whole_an_unchanged_one_not_at_all(settings, folder):
     extract_source(settings, "files")
     assert _landed(extract_source(settings, "files"), "clients") == (0, 0)
@@ -206,6 +237,30 @@ def test_what_a_spreadsheet_leaves_around_the_rows_is_no_row(settings, folder, l
     extract_source(settings, "files")
     keys = [("c1",), ("c2",), (None,)]  # what has anything in it is a row, and a broken one
     assert landed_rows(settings, "files__clients", "client_key") == keys
+
+
+@pytest.mark.parametrize("ends", ["\n\n\r\n", "\n\r\n\r\n", "\r\n\n\n", "\r\n\r\n\n", "\n\r\n\n"])
+def test_rows_below_a_header_with_other_line_ends_are_rows(settings, folder, landed_rows, ends):
+    above, below_header, below_row = ends.splitlines(keepends=True)
+    rows = ["c1,One,2024-01-01,,", 'c2,"two\nlines",2024-01-02', 'c3,"three\r\nlines",2024-01-03', ",", ",,,,,"]
+    text = f"# a comment{above}client_key,name,registered_at{below_header}" + "".join(row + below_row for row in rows)
+    (folder / "clients.csv").write_bytes(text.encode("utf-8-sig"))
+    extract_source(settings, "files")
+    names = [("c1", "One"), ("c2", "two\nlines"), ("c3", "three\r\nlines")]
+    assert landed_rows(settings, "files__clients", "client_key, name") == names
+
+
+def test_an_uneven_row_of_a_file_with_two_kinds_of_line_ends_is_named(settings, folder):
+    (folder / "clients.csv").write_bytes(CLIENTS.encode() + b"c3,Three\r\n")
+    with pytest.raises(SourceError, match="row 4 has 2 values where the header has 3"):
+        extract_source(settings, "files")
+
+
+@pytest.mark.parametrize("separators", [",", ",,,,", '"",'])
+def test_separators_alone_are_no_row_however_many_they_are(settings, folder, landed_rows, separators):
+    (folder / "clients.csv").write_text(CLIENTS.replace("c2,", f'{separators}\nc2,"2\n,\n",').replace("Two,", ""))
+    extract_source(settings, "files")
+    assert landed_rows(settings, "files__clients", "client_key, name") == [("c1", "One"), ("c2", "2\n,\n")]
 
 
 def test_clients_and_one_of_contracts_and_prepaid_events_must_be_there(settings, folder):

@@ -82,6 +82,25 @@ def test_every_fault_of_every_file_is_told_at_once_with_its_place_and_value_and_
     assert "Имя" not in printed
 
 
+def test_rows_are_judged_below_separators_alone_and_between_two_kinds_of_line_ends(folder):
+    (folder / "contracts.csv").write_bytes(
+        CONTRACTS.encode()
+        + b'k1,c1,"basic\nor so",10,fortnight,2024-05-01,,false\r\n,,\r\n,,,,,,,,,\n'
+        + b"k2,c1,basic,-5,month,2024-05-01,,false,,\r\n"
+    )
+    told = [fault for fault in faults(folder) if fault.file == "contracts.csv"]
+    assert told == [
+        Fault("contracts.csv", 2, "billing_period", "unknown_code", "fortnight"),
+        Fault("contracts.csv", 5, "price", "negative_price", "-5"),
+    ]
+
+
+def test_a_row_with_separators_after_its_last_column_is_judged(folder):
+    (folder / "contracts.csv").write_text(CONTRACTS + "k1,c1,basic,-5,month,2024-05-01,,false,,\n")
+    told = [fault for fault in faults(folder) if fault.file == "contracts.csv"]
+    assert told == [Fault("contracts.csv", 2, "price", "negative_price", "-5")]
+
+
 def test_a_long_text_in_a_column_that_nobody_reads_stops_no_check(folder):
     with (folder / "feedback.csv").open("w") as feedback:
         feedback.write("feedback_key,client_key,kind,score,is_public,submitted_at,words\n")
