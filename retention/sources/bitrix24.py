@@ -1,7 +1,8 @@
 """Bitrix24 through its REST interface (an inbound webhook), with Bitrix24's own SDK.
 
 Lists are read in fast paging (`start=-1`, by id), fifty pages a batch. Cursors: `updatedTime` of CRM items and
-`LAST_UPDATED` of activities, with an overlap of one hour; users and departments are few and read whole.
+`LAST_UPDATED` of activities, with an overlap of one hour; users and departments are few and read whole, departments
+page by page: their method takes no condition on the id.
 Every value lands as text, as the interface writes it; mapping is the work of dbt_project/models/staging/bitrix24/.
 Subjects, descriptions, e-mail addresses and phone numbers are not asked for, or not kept where the interface sends
 them unasked (user.get).
@@ -38,6 +39,10 @@ COMPANY_OWNER = "4"
 # lifted after ten); a server that is not there is not.
 SLOW_DOWN_WAITS = (0.5, 1, 2, 4, 8, 16, 32, *[60] * 11)
 UNREACHABLE_WAITS = (0.5, 1, 2, 4)
+SLOW_DOWN_CODES = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT"}
+SERVER_ERROR_CODES = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
+REFUSAL_CODES = {"EXPIRED_TOKEN", "INVALID_TOKEN", "INVALID_CREDENTIALS", "NO_AUTH_FOUND", "ACCESS_DENIED"}
+PAGED_ATTEMPTS = 5
 TIMEOUT_SECONDS = 120
 
 
@@ -78,7 +83,7 @@ def _items(
         overlap=timedelta(hours=1),
         required=frozenset({"id", *plain, *mapped, "updatedTime"}) if entity_type else frozenset(),
         origin=f"{name} (crm.item.list, entityTypeId {entity_type})" if entity_type else name,
-        definition=json.dumps([entity_type, mapped, conditions or {}], sort_keys=True),
+        definition=json.dumps([entity_type, plain, mapped, conditions or {}], sort_keys=True),
         entity_type=entity_type,
         fields=mapped,
         conditions=conditions or {},
@@ -88,7 +93,7 @@ def _items(
 
 def _of_mapping(name: str, mapping: bitrix24_mapping.Bitrix24Mapping, *plain: str) -> Method:
     """The items of a smart process, or of a deal pipeline that is used as one."""
-    part = mapping.items(name)
+    part = mapping.parts[name]
     if name == "termination_requests" and part and part.entity_type and "completed_at" not in part.fields:
         # When an item came to the stage it is on: that is when a request was completed, where no field says so.
         part = part.model_copy(update={"fields": {**part.fields, "moved_at": "movedTime"}})
@@ -100,19 +105,21 @@ def _of_mapping(name: str, mapping: bitrix24_mapping.Bitrix24Mapping, *plain: st
     return _items(name, *plain, entity_type=part.entity_type, fields=part.fields)
 
 
-_USERS = Method(
-    source="bitrix24",
-    name="users",
-    columns=dict.fromkeys(
-        ("ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT", "UF_EMPLOYMENT_DATE", "UF_USR_LEFT_ON", "TIMESTAMP_X"),
-        "VARCHAR",
-    ),
-    key=("ID",),
-    required=frozenset({"ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT"}),
-    origin="users (user.get)",
-    method="user.get",
-    fields_method="user.fields",
-)
+def _users(fields: Mapping[str, str]) -> Method:
+    names = ("ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT", "UF_EMPLOYMENT_DATE", "TIMESTAMP_X")
+    return Method(
+        source="bitrix24",
+        name="users",
+        columns=dict.fromkeys((*names, *bitrix24_mapping.roles("users")), "VARCHAR"),
+        key=("ID",),
+        required=frozenset({"ID", "XML_ID", "NAME", "LAST_NAME", "UF_DEPARTMENT", *fields}),
+        origin="users (user.get)",
+        method="user.get",
+        fields_method="user.fields",
+        fields=fields,
+    )
+
+
 _DEPARTMENTS = Method(
     source="bitrix24",
     name="departments",
@@ -123,28 +130,29 @@ _DEPARTMENTS = Method(
     method="department.get",
     fields_method="department.fields",
 )
+_ACTIVITY_FIELDS = (
+    "ID",
+    "OWNER_TYPE_ID",
+    "OWNER_ID",
+    "RESPONSIBLE_ID",
+    "DIRECTION",
+    "TYPE_ID",
+    "PROVIDER_ID",
+    "COMPLETED",
+    "ORIGIN_ID",
+    "START_TIME",
+    "LAST_UPDATED",
+)
 _ACTIVITIES = Method(
     source="bitrix24",
     name="activities",
-    columns=dict.fromkeys(
-        (
-            "ID",
-            "OWNER_TYPE_ID",
-            "OWNER_ID",
-            "RESPONSIBLE_ID",
-            "DIRECTION",
-            "TYPE_ID",
-            "ORIGIN_ID",
-            "START_TIME",
-            "LAST_UPDATED",
-        ),
-        "VARCHAR",
-    ),
+    columns=dict.fromkeys(_ACTIVITY_FIELDS, "VARCHAR"),
     key=("ID",),
     cursor="LAST_UPDATED",
     overlap=timedelta(hours=1),
-    required=frozenset({"ID", "OWNER_TYPE_ID", "OWNER_ID", "DIRECTION", "TYPE_ID", "ORIGIN_ID", "START_TIME"}),
+    required=frozenset(_ACTIVITY_FIELDS) - {"RESPONSIBLE_ID", "LAST_UPDATED"},
     origin="activities (crm.activity.list)",
+    definition=json.dumps(_ACTIVITY_FIELDS),
     method="crm.activity.list",
     fields_method="crm.activity.fields",
     conditions={"OWNER_TYPE_ID": COMPANY_OWNER},
@@ -175,6 +183,7 @@ _DEAL_FIELDS = (
     "companyId",
     "assignedById",
     "stageId",
+    "stageSemanticId",
     "categoryId",
     "opportunity",
     "currencyId",
@@ -192,7 +201,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
         _items("companies", "title", "createdTime", entity_type=COMPANY, fields=mapping.companies.fields),
         _items("deals", *_DEAL_FIELDS, entity_type=DEAL),
         _deal_stages(mapping.reads_stage_history),
-        _USERS,
+        _users(mapping.users.fields),
         _DEPARTMENTS,
         _ACTIVITIES,
         _of_mapping("termination_requests", mapping, "companyId", "stageId"),
@@ -233,13 +242,10 @@ class Bitrix24Source:
         if not entity.is_there:
             return []
         names = list(entity.columns)
-        parameters: dict[str, Any] = {"select": [entity.portal_name(name) for name in names]} if entity.cursor else {}
-        if entity.entity_type:
-            parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
         with _told_apart(entity.label):
-            answer = self._portal.call_method(entity.method, parameters)["result"]
+            answer = self._portal.call_method(entity.method, _parameters(entity, names, {}))["result"]
         items = answer["items"] if isinstance(answer, dict) else answer
-        return [{name: as_text(item.get(entity.portal_name(name))) for name in names} for item in items[:rows]]
+        return [_row(entity, names, item) for item in items[:rows]]
 
     def stamp(self, moment: datetime) -> datetime:
         return moment
@@ -263,8 +269,8 @@ class Bitrix24Source:
             raise self._file.error(
                 (
                     (entity.name, "fields", role),
-                    f"the portal has no field {entity.fields[role]} (entityTypeId {entity.entity_type}). Write the "
-                    f"name that it has now, or leave the line out; nothing was landed from {entity.name}",
+                    f"the portal has no field {entity.fields[role]} ({entity.origin}). Write the name that it has "
+                    f"now, or leave the line out; nothing was landed from {entity.name}",
                 )
                 for role in absent
             )
@@ -340,23 +346,51 @@ class Bitrix24Source:
     ) -> Iterable[dict[str, Any]]:
         if not entity.is_there:
             return []
-        if not entity.cursor:
-            # These know no selection of fields. By id too: paged by offset, a deletion meanwhile would skip somebody.
-            return self._portal.call_list_fast(entity.method, {})["result"]
-        # A role that the mapping leaves out is no field of the portal.
-        asked = [entity.portal_name(name) for name in names if name in entity.required or name in entity.key]
-        parameters: dict[str, Any] = {"select": asked if entity.entity_type else names}
-        conditions: dict[str, Any] = dict(entity.conditions)
-        if entity.entity_type:
-            parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
+        if entity.method == "department.get":
+            return self._page_by_page(entity.method)
+        conditions: dict[str, Any] = {}
         for sign, bound in ((">=", since), ("<", until)):
             if isinstance(bound, datetime):
                 conditions[f"{sign}{entity.cursor}"] = bound.isoformat(timespec="seconds")
         if behind:
             conditions[f">={entity.key[0]}"] = behind + 1
-        if conditions:
-            parameters["filter"] = conditions
-        return self._portal.call_list_fast(entity.method, parameters)["result"]
+        return self._portal.call_list_fast(entity.method, _parameters(entity, names, conditions))["result"]
+
+    def _page_by_page(self, method: str) -> list[dict[str, Any]]:
+        """A short list whose method knows no paging by id.
+
+        A row that goes between two pages moves the next one to a page that was read already: a list of several pages is
+        read until two readings in a row are the same.
+        """
+        before: list[dict[str, Any]] = []
+        for _ in range(PAGED_ATTEMPTS):
+            found: list[dict[str, Any]] = []
+            start: int | None = 0
+            while start is not None:
+                answer = self._portal.call_method(method, {"sort": "ID", "order": "ASC", "start": start})
+                found += answer["result"]
+                start = answer.get("next")
+            if len(found) == len(answer["result"]) or found == before:
+                return found
+            before = found
+        raise ChangedMeanwhile(
+            f"{method} gave something else each of the {PAGED_ATTEMPTS} times it was read. Load again when nobody is "
+            f"working on it."
+        )
+
+
+def _parameters(entity: Method, names: list[str], conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of a list method: the columns that are needed and the rows that are, nothing else."""
+    parameters: dict[str, Any] = {}
+    if entity.method != "department.get":
+        # A role that the mapping leaves out is no field of the portal.
+        absent = set(bitrix24_mapping.roles(entity.name)) - set(entity.fields)
+        parameters["select"] = [entity.portal_name(name) for name in names if name not in absent]
+    if entity.entity_type:
+        parameters |= {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
+    if filters := {**entity.conditions, **conditions}:
+        parameters["filter"] = filters
+    return parameters
 
 
 def _row(entity: Method, names: list[str], item: dict[str, Any]) -> dict[str, str | None]:
@@ -364,8 +398,11 @@ def _row(entity: Method, names: list[str], item: dict[str, Any]) -> dict[str, st
 
 
 def as_text(value: object) -> str | None:
-    """A value of an answer as text: empty texts are no value, lists and maps stay JSON."""
-    if value is None or value == "":
+    """A value of an answer as text: empty texts, lists and maps are no value, others stay JSON.
+
+    PHP writes an empty map as a list, and user.get an empty time as a map.
+    """
+    if value in (None, "", [], {}):
         return None
     if isinstance(value, str):
         return value
@@ -421,21 +458,16 @@ def _portal(url: str) -> Any:
                 try:
                     # One attempt of the SDK each: the waits are counted here.
                     answer = call(f"{base}/{api_method}.json", params=params, timeout=TIMEOUT_SECONDS, max_retries=1)
-                except (errors.BitrixAPIServiceUnavailable, errors.BitrixAPITooManyRequests) as error:
-                    failure, wait = error, next(slow_down, None)
-                except (
-                    errors.BitrixRequestError,
-                    errors.BitrixResponse500JSONDecodeError,
-                    errors.BitrixBaseAPIInternalServerError,
-                ) as error:
-                    failure, wait = error, next(unreachable, None)
+                except errors.BitrixSDKException as error:
+                    failure = error
                 else:
                     failed = answer["result"].get("result_error") if api_method == "batch" else None
                     if not failed:
                         return answer
-                    failure, wait = PartOfBatchFailed(failed), None
-                    if failure.is_slow_down:
-                        wait = next(slow_down, None)
+                    failure = PartOfBatchFailed(failed)
+                wait = next(slow_down, None) if _is_slow_down(failure) else None
+                if _is_unreachable(failure):
+                    wait = next(unreachable, None)
                 if wait is None:
                     raise failure
                 log.debug("%s: %s; again in %s s", api_method, type(failure).__name__, wait)
@@ -444,15 +476,43 @@ def _portal(url: str) -> Any:
     return Portal(domain=parts.netloc, webhook_token=token.group(1))
 
 
+class ChangedMeanwhile(RuntimeError):
+    """A list did not stand still while it was read."""
+
+
 class PartOfBatchFailed(RuntimeError):
-    """Commands of a batch failed while the batch itself was answered with 200."""
+    """Commands of a batch failed while the batch itself was answered with 200. `codes`: the error of each."""
 
     def __init__(self, failed: Any) -> None:
         parts = list(failed.values() if isinstance(failed, dict) else failed)
-        codes = [str(part.get("error", part) if isinstance(part, dict) else part) for part in parts]
-        texts = [str(part.get("error_description", "")) for part in parts if isinstance(part, dict)]
-        self.is_slow_down = all(code.upper() in ("QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT") for code in codes)
-        super().__init__(f"{codes[0]} {texts[0] if texts else ''}".strip())
+        self.codes = {str(part.get("error", part) if isinstance(part, dict) else part).upper() for part in parts}
+        first = parts[0] if isinstance(parts[0], dict) else {"error": parts[0]}
+        super().__init__(f"{first.get('error')} {first.get('error_description', '')}".strip())
+
+
+def _is_slow_down(failure: Exception) -> bool:
+    """Whether the portal, or a gateway in front of it, says that it is asked too much."""
+    from b24pysdk import errors
+
+    if isinstance(failure, PartOfBatchFailed):
+        return failure.codes <= SLOW_DOWN_CODES
+    if isinstance(failure, errors.BitrixAPIServiceUnavailable | errors.BitrixAPITooManyRequests):
+        return True  # by its code, whatever the status
+    return isinstance(failure, errors.BitrixResponseError) and failure.response.status_code in (429, 503)
+
+
+def _is_unreachable(failure: Exception) -> bool:
+    """Whether the portal did not answer, or something in front of it did: a page of a gateway or of maintenance."""
+    from b24pysdk import errors
+
+    if _is_slow_down(failure):
+        return False
+    if isinstance(failure, PartOfBatchFailed):
+        return failure.codes <= SLOW_DOWN_CODES | SERVER_ERROR_CODES
+    if isinstance(failure, errors.BitrixResponseError):
+        status = failure.response.status_code
+        return status >= 500 or (status == 200 and isinstance(failure, errors.BitrixResponseJSONDecodeError))
+    return isinstance(failure, errors.BitrixRequestError)
 
 
 @contextmanager
@@ -462,7 +522,9 @@ def _told_apart(label: str) -> Iterator[None]:
 
     try:
         yield
-    except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden) as error:
+    except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden, PartOfBatchFailed) as error:
+        if isinstance(error, PartOfBatchFailed) and not error.codes & REFUSAL_CODES:
+            raise SourceError(f"{label}: {scrub(str(error))}") from None
         raise SourceError(
             f"{label}: the portal refuses the webhook: {scrub(str(error)).rstrip('.')}. Check that the webhook in "
             f"RETENTION_BITRIX24_URL still exists and has the rights crm, user and department."
@@ -471,9 +533,14 @@ def _told_apart(label: str) -> Iterator[None]:
         raise SourceError(
             f"{label}: the portal does not answer: {scrub(str(error)).rstrip('.')}. Check RETENTION_BITRIX24_URL."
         ) from None
+    except errors.BitrixResponseJSONDecodeError as error:
+        raise SourceError(
+            f"{label}: {error.response.status_code} and a page that is no answer of the interface came instead of one, "
+            f"from the portal or from something in front of it. Check RETENTION_BITRIX24_URL, and load again later."
+        ) from None
     except errors.BitrixAPIError as error:
         raise SourceError(f"{label}: the portal answers {error.error}: {scrub(str(error))}") from None
-    except (errors.BitrixSDKException, PartOfBatchFailed) as error:
+    except (errors.BitrixSDKException, ChangedMeanwhile) as error:
         raise SourceError(f"{label}: {scrub(str(error))}") from None
 
 

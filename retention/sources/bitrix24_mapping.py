@@ -13,13 +13,15 @@ from retention.sources.entity import SourceError
 from retention.sources.mapping import Mapping as Part
 from retention.sources.mapping import MappingFile, Place, TimeZone
 
-# Roles that a user field may have, by entity; those that an entity is nothing without are marked with a star.
+# Roles that a user field may have, by entity. Those that an entity is nothing without are marked with a star, those
+# that the connector itself fills with a tilde.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "companies": (
         "segment", "size_band", "region", "acquisition_channel", "billing_key", "helpdesk_key", "closed_on",
         "marketing_consent",
     ),
-    "termination_requests": ("*requested_at", "completed_at", "bonus_offered", "obstacle", "moved_at"),
+    "users": ("left_on",),
+    "termination_requests": ("*requested_at", "completed_at", "bonus_offered", "obstacle", "~moved_at"),
     "dismissals": ("*dismissed_at", "*reason", "decided_by"),
     "exit_interviews": ("*invited_at", "*channel", "answered_at", "reason_code", "would_return"),
     "reason_fixes": ("*reason_code", "*owner_department", "planned_on", "fixed_on"),
@@ -37,8 +39,8 @@ CODES: Mapping[tuple[str, str], list[str] | None] = {
 }
 
 
-class Companies(Part):
-    """User fields of companies: role -> name of the field in the portal."""
+class UserFields(Part):
+    """User fields of companies or users: role -> name of the field in the portal."""
 
     fields: dict[str, str] = Field(default_factory=dict)
 
@@ -62,7 +64,8 @@ class Bitrix24Mapping(Part):
     """A mapping file; a part that is left out is one that the portal does not have."""
 
     timezone: TimeZone | None = None
-    companies: Companies = Companies()
+    companies: UserFields = UserFields()
+    users: UserFields = UserFields()
     deals: Deals = Deals()
     termination_requests: Items | None = None
     dismissals: Items | None = None
@@ -71,8 +74,10 @@ class Bitrix24Mapping(Part):
     manager_assignments: Items | None = None
     mailings: Items | None = None
 
-    def items(self, entity: str) -> Items | None:
-        return getattr(self, entity)
+    @property
+    def parts(self) -> dict[str, Items | None]:
+        """The parts that are smart processes or pipelines, by entity."""
+        return {entity: getattr(self, entity) for entity in ROLES if entity not in ("companies", "users")}
 
     @property
     def reads_stage_history(self) -> bool:
@@ -84,13 +89,12 @@ class Bitrix24Mapping(Part):
     @property
     def pipelines(self) -> list[int]:
         """Deal pipelines that hold something else than sales."""
-        parts = [self.items(entity) for entity in ROLES if entity != "companies"]
-        return sorted(part.pipeline for part in parts if part and part.pipeline is not None)
+        return sorted(part.pipeline for part in self.parts.values() if part and part.pipeline is not None)
 
 
 def roles(entity: str) -> tuple[str, ...]:
     """The roles of an entity's user fields."""
-    return tuple(role.strip("*") for role in ROLES.get(entity, ()))
+    return tuple(role.strip("*~") for role in ROLES.get(entity, ()))
 
 
 @cache
@@ -115,17 +119,17 @@ def read_mapping(settings: Settings) -> tuple[MappingFile, Bitrix24Mapping]:
     return _read(path, path.stat().st_mtime_ns)
 
 
-def _problems(entity: str, part: Companies | Items | None) -> Iterator[tuple[Place, str]]:
+def _problems(entity: str, part: UserFields | Items | None) -> Iterator[tuple[Place, str]]:
     if part is None:
         return
-    known = roles(entity)
+    known = [role.strip("*") for role in ROLES[entity] if not role.startswith("~")]
     for role in part.fields:
         if role not in known:
             yield (entity, "fields", role), f"there is no such field of {entity}. Known are: {', '.join(known)}"
     for role in ROLES[entity]:
         if role.startswith("*") and role.strip("*") not in part.fields:
             yield (entity, "fields"), f"the field {role.strip('*')} is needed"
-    if isinstance(part, Companies):
+    if isinstance(part, UserFields):
         return
     if (part.entity_type is None) == (part.pipeline is None):
         yield (entity,), "say either entity_type (of a smart process) or pipeline (of deals)"
@@ -143,9 +147,8 @@ def _problems(entity: str, part: Companies | Items | None) -> Iterator[tuple[Pla
 def _shared(mapping: Bitrix24Mapping) -> Iterator[tuple[Place, str]]:
     """Parts that name the items of another part: each of those would be two things at once."""
     taken: dict[tuple[str, int], str] = {}
-    for entity in ROLES:
-        part = mapping.items(entity)
-        if not isinstance(part, Items):
+    for entity, part in mapping.parts.items():
+        if part is None:
             continue
         for where in ("entity_type", "pipeline"):
             number = getattr(part, where)
@@ -159,7 +162,7 @@ def _shared(mapping: Bitrix24Mapping) -> Iterator[tuple[Place, str]]:
 def dbt_vars(settings: Settings) -> dict[str, Any]:
     """What the staging models need: the meaning of codes, the zone, and the pipelines that are no sales."""
     _, mapping = read_mapping(settings)
-    parts = {entity: mapping.items(entity) for entity in ROLES if entity != "companies"}
+    parts = mapping.parts
     return {
         "bitrix24": {
             "timezone": mapping.timezone,

@@ -15,13 +15,16 @@ from fast_bitrix24 import BitrixAsync
 
 from retention import landing
 from retention.extract import extract_source
+from retention.settings import PROJECT_ROOT
 from retention.sources import entities
 from retention.sources.bitrix24 import as_text
 from tests.running_company import running
+from tests.sources.staging import stage
 
 CASES = {
     "companies": ("crm.item.list", 4),
     "deals": ("crm.item.list", 2),
+    "deal_stages": ("crm.stagehistory.list", 2),
     "termination_requests": ("crm.item.list", 1030),
     "manager_assignments": ("crm.item.list", 1038),
     "activities": ("crm.activity.list", None),
@@ -36,10 +39,19 @@ def company(postgres_server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def landed(company):
-    extract_source(company.settings, "bitrix24")
+def settings(company, tmp_path_factory):
+    """The company's settings, by a mapping that reads the history of stages too."""
+    folder = tmp_path_factory.mktemp("sources")
+    delivered = (PROJECT_ROOT / "sources" / "bitrix24.yml").read_text(encoding="utf-8")
+    (folder / "bitrix24.yml").write_text(delivered + "\ndeals: {closed_at: stage_history}\n", encoding="utf-8")
+    return company.settings.model_copy(update={"sources": ["bitrix24"], "sources_dir": folder})
+
+
+@pytest.fixture(scope="module")
+def landed(settings):
+    extract_source(settings, "bitrix24")
     with duckdb.connect() as connection:
-        landing.create_landing_views(connection, company.settings)
+        landing.create_landing_views(connection, settings)
         yield connection
 
 
@@ -56,9 +68,9 @@ def read_by_theirs(address: str, method: str, parameters: dict[str, Any]) -> lis
 
 
 @pytest.mark.parametrize("entity", CASES)
-def test_another_client_library_reads_the_same_rows(company, landed, entity):
+def test_another_client_library_reads_the_same_rows(settings, landed, entity):
     method, entity_type = CASES[entity]
-    address = company.settings.bitrix24_url.get_secret_value()
+    address = settings.bitrix24_url.get_secret_value()
     parameters: dict = {} if method == "user.get" else {"select": ["*", "UF_*"]}
     if entity_type:
         parameters |= {"entityTypeId": entity_type, "useOriginalUfNames": "Y"}
@@ -66,10 +78,20 @@ def test_another_client_library_reads_the_same_rows(company, landed, entity):
     answer = landed.execute(f"select * exclude (_load_id, _row_number) from landing.bitrix24__{entity}")
     names = [column[0] for column in answer.description]
     ours = {json.dumps(dict(zip(names, row, strict=True)), sort_keys=True) for row in answer.fetchall()}
-    (known,) = [known for known in entities(company.settings, "bitrix24") if known.name == entity]
+    (known,) = [known for known in entities(settings, "bitrix24") if known.name == entity]
     found = {
         json.dumps({name: as_text(item.get(known.portal_name(name))) for name in names}, sort_keys=True)
         for item in theirs
     }
     assert len(theirs) > 50 or entity == "users"  # more than a page, or there would be nothing to page
     assert found == ours
+
+
+def test_the_history_of_stages_closes_a_deal_on_the_day_that_the_deal_itself_says(settings, landed):
+    with duckdb.connect(str(stage(settings, ["bitrix24"])), read_only=True) as connection:
+        query = "select deal_key, closed_at from staging.stg_bitrix24__deals where stage <> 'open'"
+        closed = dict(connection.execute(query).fetchall())
+    told = dict(landed.execute("select id, closedate from landing.bitrix24__deals where stageId <> 'NEW'").fetchall())
+    assert len(told) > 50
+    assert {key: instant[:10] for key, instant in closed.items()} == {key: day[:10] for key, day in told.items()}
+    assert len({instant[11:] for instant in closed.values()}) > 10  # known to the second

@@ -27,7 +27,7 @@ def _kind(entity: bitrix24.Method) -> str:
     if entity.method == "crm.item.list":
         return store.kind_of(entity.entity_type)
     kinds = {"activities": store.ACTIVITY, "users": store.USER, "departments": store.DEPARTMENT}
-    return kinds.get(entity.name, f"stagehistory:{entity.entity_type}")
+    return kinds.get(entity.name, store.steps_of(entity.entity_type))
 
 
 KINDS = {entity.name: _kind(entity) for entity in ENTITIES}

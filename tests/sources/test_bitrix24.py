@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from demo.systems.bitrix24 import methods
 from demo.systems.bitrix24.methods import ENTITY_TYPES
 from retention import landing
 from retention.extract import extract_source, reconcile_source
@@ -58,7 +59,8 @@ def test_lists_are_read_in_fast_paging_with_only_the_columns_that_are_needed(por
     assert not asked & {"EMAIL", "PHONE", "email", "phone", "SUBJECT", "DESCRIPTION", "COMMUNICATIONS", "*"}
 
 
-def test_addresses_and_phones_that_come_unasked_do_not_land(portal, settings, home):
+def test_addresses_and_phones_that_come_unasked_do_not_land(portal, settings, home, monkeypatch):
+    monkeypatch.setattr(methods, "_selected", lambda page, _: page)  # older portals know no selection of users' fields
     portal.put(
         "users", {"ID": "1", "XML_ID": "login", "EMAIL": "someone@example.org", "PERSONAL_MOBILE": "+79001234567"}
     )
@@ -72,12 +74,16 @@ def test_addresses_and_phones_that_come_unasked_do_not_land(portal, settings, ho
 def test_values_land_as_the_interface_writes_them(portal, settings, landed_rows):
     deal = {"id": 7, "companyId": 0, "opportunity": 1234.5, "closedate": "", "updatedTime": "2025-01-01T12:00:00+03:00"}
     portal.put("deals", deal)
-    portal.put("users", {"ID": "1", "UF_DEPARTMENT": [3, 4], "XML_ID": None, "NAME": "Имя"})
+    portal.put("users", {"ID": "1", "UF_DEPARTMENT": [3, 4], "XML_ID": None, "NAME": "Имя", "TIMESTAMP_X": {}})
+    portal.put("users", {"ID": "2", "UF_DEPARTMENT": [], "XML_ID": "b"})
     extract_source(settings, "bitrix24")
     assert landed_rows(settings, "bitrix24__deals", "id, companyId, opportunity, closedate") == [
         ("7", "0", "1234.5", None)
     ]
-    assert landed_rows(settings, "bitrix24__users", "UF_DEPARTMENT, XML_ID, NAME") == [("[3, 4]", None, "Имя")]
+    assert landed_rows(settings, "bitrix24__users", "UF_DEPARTMENT, XML_ID, NAME, TIMESTAMP_X") == [
+        ("[3, 4]", None, "Имя", None),
+        (None, "b", None, None),
+    ]
 
 
 def test_only_what_changed_since_the_last_time_is_asked_for_and_landed(portal, settings):
@@ -129,19 +135,57 @@ def test_a_portal_that_never_stops_refusing_ends_the_run_after_all_waits(portal,
     assert sum(waits) > 600
 
 
-def test_a_part_of_a_batch_that_hits_the_limit_is_asked_for_again(portal, settings, waits):
+@pytest.mark.parametrize("code", ["QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT", "INTERNAL_SERVER_ERROR"])
+def test_a_part_of_a_batch_that_fails_for_now_is_asked_for_again(portal, settings, waits, code):
     portal.put("companies", *(_company(number) for number in range(1, 121)))
-    portal.trouble("crm.item.list", status=503, error="QUERY_LIMIT_EXCEEDED", after=1)  # the batch's first command
+    portal.trouble("crm.item.list", status=503, error=code, after=1)  # the batch's first command
     assert _landed(extract_source(settings, "bitrix24")) == (120, 0)
     assert waits == [0.5]
 
 
 def test_a_part_of_a_batch_that_fails_for_another_reason_stops_the_load(portal, settings):
     portal.put("companies", *(_company(number) for number in range(1, 121)))
-    portal.trouble("crm.item.list", status=500, error="INTERNAL_SERVER_ERROR", after=1)
-    with pytest.raises(SourceError, match="INTERNAL_SERVER_ERROR as told"):
+    portal.trouble("crm.item.list", status=403, error="ACCESS_DENIED", after=1)
+    with pytest.raises(SourceError, match="ACCESS_DENIED as told"):
         extract_source(settings, "bitrix24")
     assert landing.loads(settings, "bitrix24", "companies") == []
+
+
+@pytest.mark.parametrize(("status", "long"), [(429, True), (503, True), (502, False), (504, False), (200, False)])
+def test_a_page_of_a_gateway_is_waited_out(portal, settings, waits, status, long):
+    portal.put("companies", _company(1))
+    portal.trouble("crm.item.list", kind="page", status=status, times=3)
+    assert _landed(extract_source(settings, "bitrix24")) == (1, 0)
+    assert waits == [0.5, 1, 2]
+    portal.trouble("crm.item.list", kind="page", status=status, times=100)
+    with pytest.raises(SourceError, match=rf"companies .*: {status} and a page that is no answer"):
+        extract_source(settings, "bitrix24")
+    assert (sum(waits) > 600) == long
+
+
+def test_departments_are_read_page_by_page_as_their_method_compares_for_equality_only(portal, settings, landed_rows):
+    portal.put("departments", *({"ID": str(number), "NAME": f"D{number}"} for number in range(1, 121)))
+    extract_source(settings, "bitrix24")
+    rows = landed_rows(settings, "bitrix24__departments", "ID")
+    assert sorted(int(row[0]) for row in rows) == list(range(1, 121))
+
+
+def test_departments_that_change_between_two_pages_are_read_again(portal, settings, landed_rows):
+    portal.put("departments", *({"ID": str(number), "NAME": f"D{number}"} for number in range(1, 121)))
+    # One of the first page goes before the second is asked for: what was 51st is 50th then, and on neither page.
+    kind = portals.KINDS["departments"]
+    new = {"ID": "121", "NAME": "D121"}
+    portal.trouble("department.get", kind="change", after=1, delete=[(kind, 3)], put=[(kind, 121, new)])
+    extract_source(settings, "bitrix24")
+    rows = landed_rows(settings, "bitrix24__departments", "ID")
+    assert sorted(int(row[0]) for row in rows) == [1, 2, *range(4, 122)]
+    # One goes before the second page of every reading: nothing lands.
+    for reading in range(bitrix24.PAGED_ATTEMPTS):
+        portal.trouble("department.get", kind="change", after=2 if reading else 1, delete=[(kind, 4 + reading)])
+    before = landing.loads(settings, "bitrix24", "departments")
+    with pytest.raises(SourceError, match=r"department.get gave something else each of the 5 times"):
+        extract_source(settings, "bitrix24")
+    assert landing.loads(settings, "bitrix24", "departments") == before
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "expired_token"), (401, "NO_AUTH_FOUND"), (403, "ACCESS_DENIED")])

@@ -7,15 +7,28 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.extract import extract_source
-from retention.settings import load_settings
+from retention.settings import PROJECT_ROOT, load_settings
 from retention.sources import SourceError, entities, interrupted
 from tests.sources import portal as portals
-from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, load, once, present
+from tests.sources.histories import (
+    POINTS,
+    bounded,
+    canonical,
+    go_through,
+    killed_load,
+    leftovers,
+    load,
+    long_lives,
+    once,
+    present,
+)
 
 BEGINNING = datetime(2025, 1, 1, 12, tzinfo=ZoneInfo("Europe/Moscow"))
 NUMBER = st.integers(1, 120)  # more than two pages, when all are there
@@ -23,12 +36,14 @@ NUMBERS = st.lists(NUMBER, min_size=1, max_size=60)
 SEGMENT = st.sampled_from(["retail", "finance"])
 AGE = st.sampled_from([0, 0, 0, 30, 55, 5_000])
 TIMES = st.integers(1, 3)
+PIPELINE = st.sampled_from([0, 0, 9])  # 9 holds requests to leave
 CUT = st.none() | st.tuples(st.sampled_from(POINTS), st.integers(1, 5))
 REFUSALS = ("refuses the webhook", "INVALID_REQUEST")
 STEP = st.one_of(
     st.tuples(st.just("put"), NUMBERS, SEGMENT, AGE),
     st.tuples(st.just("delete"), NUMBERS),
     st.tuples(st.just("contact"), NUMBER, AGE),
+    st.tuples(st.just("deal"), st.integers(1, 9), PIPELINE, AGE),
     # What somebody does while a later load is at its first, second, ... request.
     st.tuples(st.just("meanwhile"), st.integers(0, 25), NUMBERS, NUMBERS, SEGMENT),
     st.tuples(
@@ -56,17 +71,29 @@ class Life:
 
     def __init__(self, portal: portals.Portal) -> None:
         self.portal, self.minute, self.next_id = portal, 0, 1000
+        self.stamps: dict[tuple[str, int], datetime] = {}
         portal.empty()
+        portal.put("departments", {"ID": "1", "NAME": "Sales"})
+        portal.put("users", {"ID": "1", "XML_ID": "anna", "NAME": "Anna", "UF_DEPARTMENT": [1]})
 
-    def stamp(self, age: int) -> str:
+    def now(self, age: int) -> datetime:
         self.minute += 1
-        return (BEGINNING + timedelta(minutes=self.minute - age, seconds=self.minute % 60)).isoformat()
+        return BEGINNING + timedelta(minutes=self.minute - age, seconds=self.minute % 60)
+
+    def stamp(self, entity: str, number: int, now: datetime) -> str:
+        """When an item is said to have changed: one that comes late may say long ago, but later than it said before."""
+        before = self.stamps.get((entity, number), datetime.min.replace(tzinfo=now.tzinfo))
+        self.stamps[entity, number] = max(now, before + timedelta(seconds=1))
+        return self.stamps[entity, number].isoformat()
 
     def companies(self, numbers: Iterable[int], segment: str, age: int = 0) -> list[dict[str, Any]]:
         """Companies as they are after a change of now; they were made when the portal was."""
-        stamp = self.stamp(age)
-        made = {"createdTime": BEGINNING.isoformat(), "updatedTime": stamp, "UF_CRM_SEGMENT": segment}
-        return [{"id": number, "title": f"Client {number}"} | made for number in sorted(set(numbers))]
+        now = self.now(age)
+        made = {"createdTime": BEGINNING.isoformat(), "UF_CRM_SEGMENT": segment}
+        return [
+            {"id": number, "title": f"Client {number}", "updatedTime": self.stamp("companies", number, now)} | made
+            for number in sorted(set(numbers))
+        ]
 
     def do(self, step: tuple) -> None:
         match step:
@@ -76,10 +103,22 @@ class Life:
                 self.portal.delete("companies", *numbers)
             case ("contact", number, age):
                 self.next_id += 1
-                stamp = self.stamp(age)
+                stamp = self.stamp("activities", self.next_id, self.now(age))
                 contact = {"ID": str(self.next_id), "OWNER_TYPE_ID": "4", "OWNER_ID": str(number)}
                 contact |= {"START_TIME": stamp, "LAST_UPDATED": stamp, "DIRECTION": "2", "TYPE_ID": "2"}
                 self.portal.put("activities", contact)
+            case ("deal", number, pipeline, age):
+                # Made, won or moved to another pipeline.
+                stamp = self.stamp("deals", number, self.now(age))
+                deal = {
+                    "id": number,
+                    "companyId": 1,
+                    "assignedById": 1,
+                    "categoryId": pipeline,
+                    "stageId": f"C{pipeline}:NEW",
+                }
+                deal |= {"stageSemanticId": "P", "opportunity": 1, "currencyId": "RUB", "UF_CRM_ASKED": stamp}
+                self.portal.put("deals", deal | {"createdTime": BEGINNING.isoformat(), "updatedTime": stamp})
             case ("meanwhile", requests, gone, changed, segment):
                 kind = portals.KINDS["companies"]
                 put = [(kind, company["id"], company) for company in self.companies(changed, segment)]
@@ -90,13 +129,18 @@ class Life:
             case ("wait", minutes):
                 self.minute += minutes
 
-    def rows(self) -> tuple[list[tuple], list[tuple]]:
-        """Companies and activities as the portal has them."""
+    def rows(self) -> tuple[list[tuple], list[tuple], list[tuple]]:
+        """Companies, activities and deals as the portal has them."""
         companies = [
             (str(row["id"]), row["UF_CRM_SEGMENT"], row["updatedTime"]) for row in self.portal.elements("companies")
         ]
         contacts = [(row["ID"], row["OWNER_ID"]) for row in self.portal.elements("activities")]
-        return sorted(companies), sorted(contacts)
+        return sorted(companies), sorted(contacts), sorted(self.deals())
+
+    def deals(self, *pipelines: int) -> list[tuple[str, str]]:
+        """Number and pipeline of the deals of some pipelines, or of all."""
+        found = [(str(row["id"]), row["categoryId"]) for row in self.portal.elements("deals")]
+        return [(number, str(pipeline)) for number, pipeline in found if not pipelines or pipeline in pipelines]
 
 
 @pytest.fixture
@@ -105,15 +149,16 @@ def portal(tmp_path) -> Iterator[portals.Portal]:
         yield portal
 
 
-def settings_of(home, portal: portals.Portal):
-    return load_settings(home, sources=["bitrix24"], bitrix24_url=portal.url, as_of="2026-01-01")
+def settings_of(home, portal: portals.Portal, **more):
+    return load_settings(home, sources=["bitrix24"], bitrix24_url=portal.url, as_of="2026-01-01", **more)
 
 
-def landed(settings) -> tuple[list[tuple], list[tuple]]:
+def landed(settings) -> tuple[list[tuple], list[tuple], list[tuple]]:
     known = {entity.name: entity for entity in entities(settings, "bitrix24")}
     return (
         sorted(present(settings, known["companies"], "id, segment, updatedTime")),
         sorted(present(settings, known["activities"], "ID, OWNER_ID")),
+        sorted(present(settings, known["deals"], "id, categoryId")),
     )
 
 
@@ -133,19 +178,33 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
     live()
 
 
-def test_the_canonical_clients_are_the_companies_of_the_portal_after_a_long_life(portal):
+def test_the_canonical_rows_are_those_of_the_portal_after_a_long_life(portal, tmp_path):
+    mapping = yaml.safe_load((PROJECT_ROOT / "sources" / "bitrix24.yml").read_text(encoding="utf-8"))
+    mapping["termination_requests"] = {
+        "pipeline": 9,
+        "fields": {"requested_at": "UF_CRM_ASKED"},
+        "values": {"outcome": {"C9:NEW": None}},
+    }
+    (tmp_path / "bitrix24.yml").write_text(yaml.safe_dump(mapping), encoding="utf-8")
+
     @once
-    @given(st.lists(STEP, min_size=25, max_size=40))
+    @given(long_lives(STEP, 25, 40))
     def live(steps):
         life = Life(portal)
         life.do(("put", list(range(1, 70)), "retail", 0))
-        with TemporaryDirectory() as home:
-            settings = settings_of(home, portal)
+        steps = [("deal", 1, 0, 0), ("load", False, None), *steps, ("deal", 1, 9, 0), ("deal", 2, 0, 0)]
+        with TemporaryDirectory() as home, portals.user_field(2, "UF_CRM_ASKED", "datetime"):
+            settings = settings_of(home, portal, sources_dir=tmp_path)
             go_through(settings, "bitrix24", steps, life.do, refusals=REFUSALS)
             portal.troubles.plan()
             load(settings, "bitrix24", whole=True)
             rows = sorted(canonical(settings, "clients", "client_key, segment"))
             assert rows == [(number, segment) for number, segment, _ in life.rows()[0]]
+            assert life.deals(0) and life.deals(9)
+            with duckdb.connect(str(settings.build_file), read_only=True) as connection:
+                for entity, key, pipeline in (("deals", "deal", 0), ("termination_requests", "request", 9)):
+                    found = connection.execute(f"select {key}_key from staging.stg_canonical__{entity} order by 1")
+                    assert found.fetchall() == [(number,) for number, _ in life.deals(pipeline)]
 
     live()
 
@@ -195,7 +254,7 @@ def cut_off(portal, tmp_path):
     portal.trouble("batch", kind="cut", after=1, times=1000)
     with pytest.raises(SourceError, match="does not answer"):
         extract_source(settings, "bitrix24")
-    assert landed(settings) == ([], [])
+    assert landed(settings) == ([], [], [])
     portal.troubles.plan()
     return life, settings, settings.landing / "bitrix24" / "companies" / ".interrupted"
 

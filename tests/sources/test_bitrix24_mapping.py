@@ -105,7 +105,7 @@ def test_without_a_field_for_it_a_request_is_completed_when_it_came_to_its_outco
         deal |= {"opportunity": 10, "UF_CRM_ASKED": "2025-01-01T10:00:00+03:00"}
         portal.put(
             "deals",
-            deal | {"id": 1, "stageId": "WON", "categoryId": 0},
+            deal | {"id": 1, "stageId": "WON", "stageSemanticId": "S", "categoryId": 0},
             deal | {"id": 2, "stageId": "C7:LOSE", "categoryId": 7},
             deal | {"id": 3, "stageId": "C7:NEW", "categoryId": 7},
         )

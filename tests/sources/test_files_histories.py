@@ -16,7 +16,17 @@ from retention import build
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, once, present
+from tests.sources.histories import (
+    POINTS,
+    bounded,
+    canonical,
+    go_through,
+    killed_load,
+    leftovers,
+    long_lives,
+    once,
+    present,
+)
 
 COLUMNS = ("client_key", "name", "segment", "registered_at")
 KEY = st.integers(1, 6).map("c{}".format)
@@ -117,7 +127,7 @@ def test_after_any_history_the_landed_rows_are_those_of_the_folder(tmp_path):
 
 def test_the_canonical_clients_are_those_of_the_folder_after_a_long_life(tmp_path):
     @once
-    @given(st.lists(STEP, min_size=15, max_size=20))
+    @given(long_lives(STEP, 15, 20))
     def live(steps):
         with lived(steps) as (folder, settings):
             rows = canonical(settings, "clients", "client_key, name, segment")

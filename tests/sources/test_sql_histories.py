@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
-from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, load, once, present
+from tests.sources.histories import (
+    POINTS,
+    bounded,
+    canonical,
+    go_through,
+    killed_load,
+    leftovers,
+    load,
+    long_lives,
+    once,
+    present,
+)
 
 MAPPING = """
 timezone: UTC
@@ -162,7 +173,7 @@ def test_after_any_history_and_a_reconciliation_the_landed_rows_are_those_of_the
 
 def test_the_canonical_payments_are_those_of_the_source_after_a_long_life(billing, mapping):
     @once
-    @given(st.lists(STEP, min_size=30, max_size=40))
+    @given(long_lives(STEP, 30, 40))
     def live(steps):
         shop = billing()
         for number in (1, 2, 3):

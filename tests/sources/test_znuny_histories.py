@@ -13,7 +13,18 @@ from retention.extract import extract_source
 from retention.settings import load_settings
 from retention.sources import entities
 from tests.sources import desks
-from tests.sources.histories import POINTS, bounded, canonical, go_through, killed_load, leftovers, load, once, present
+from tests.sources.histories import (
+    POINTS,
+    bounded,
+    canonical,
+    go_through,
+    killed_load,
+    leftovers,
+    load,
+    long_lives,
+    once,
+    present,
+)
 
 BEGINNING = datetime(2025, 1, 1, 10)
 TICKET = st.integers(1, 4)
@@ -157,7 +168,7 @@ def test_the_canonical_messages_are_those_of_the_help_desk_after_a_long_life(des
     execute, url = desk
 
     @once
-    @given(st.lists(STEP, min_size=30, max_size=40))
+    @given(long_lives(STEP, 30, 40))
     def live(steps):
         znuny = Desk(execute)
         for ticket in (1, 2, 3):

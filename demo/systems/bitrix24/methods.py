@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from demo.systems.bitrix24.protocol import RestError, time_block
-from demo.systems.bitrix24.store import ACTIVITY, DEPARTMENT, USER, in_portal_zone, kind_of
+from demo.systems.bitrix24.store import ACTIVITY, DEPARTMENT, USER, in_portal_zone, kind_of, steps_of
 
 PAGE = 50
 
@@ -34,6 +34,7 @@ COMMON_FIELDS = {
     "movedTime": "datetime",
 }
 DEAL_FIELDS = {
+    "stageSemanticId": "string",
     "categoryId": "crm_category",
     "opportunity": "double",
     "currencyId": "crm_currency",
@@ -67,6 +68,7 @@ USER_FIELDS = {
     "LAST_NAME": "Last name",
     "EMAIL": "E-mail",
     "PERSONAL_MOBILE": "Mobile",
+    "USER_TYPE": "User type",
     "UF_DEPARTMENT": "Departments",
     "UF_EMPLOYMENT_DATE": "Employed since",
     "UF_USR_LEFT_ON": "Left on",
@@ -82,18 +84,18 @@ def answer_of(connection: sqlite3.Connection, method: str, params: dict[str, Any
     if method == "crm.item.fields":
         return {"result": {"fields": item_fields(_entity_type(params), _asks_original(params))}}
     if method == "crm.stagehistory.list":
-        answer = _list(connection, f"stagehistory:{params.get('entityTypeId')}", params, "CREATED_TIME")
+        answer = _list(connection, steps_of(_entity_type(params)), params, "CREATED_TIME")
         return {**answer, "result": {"items": answer["result"]}}
     if method == "crm.activity.list":
         return _list(connection, ACTIVITY, params, "LAST_UPDATED")
     if method == "crm.activity.fields":
         return {"result": {name: {"type": kind, "title": name} for name, kind in ACTIVITY_FIELDS.items()}}
     if method == "user.get":
-        return _list(connection, USER, _flat(params), "TIMESTAMP_X")
+        return _list(connection, USER, _flat(params), "")
     if method == "user.fields":
         return {"result": USER_FIELDS}
     if method == "department.get":
-        return _list(connection, DEPARTMENT, _flat(params), "")
+        return _list(connection, DEPARTMENT, _only_equal(_flat(params)), "")
     if method == "department.fields":
         return {"result": DEPARTMENT_FIELDS}
     if method == "server.time":
@@ -182,7 +184,15 @@ def _flat(params: dict[str, Any]) -> dict[str, Any]:
     sort = params.get("SORT") or params.get("sort") or "ID"
     order = params.get("ORDER") or params.get("order") or "ASC"
     order = order if isinstance(order, dict) else {str(sort): str(order)}
-    return {"filter": fields, "order": order, "start": params.get("start", params.get("START", 0))}
+    start = params.get("start", params.get("START", 0))
+    select = params.get("select") or params.get("SELECT")
+    return {"filter": fields, "order": order, "start": start, "select": select}
+
+
+def _only_equal(params: dict[str, Any]) -> dict[str, Any]:
+    """department.get compares for equality only: it passes over other conditions, always counts and selects nothing."""
+    filters = {name: value for name, value in params["filter"].items() if name in DEPARTMENT_FIELDS}
+    return {**params, "filter": filters, "start": max(int(params["start"] or 0), 0), "select": None}
 
 
 def _list(

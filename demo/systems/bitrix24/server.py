@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 from demo.systems.bitrix24.limits import CLOUD_BURST, CLOUD_RATE, Bucket, OperatingTime
 from demo.systems.bitrix24.methods import answer_of
 from demo.systems.bitrix24.protocol import RestError, time_block, unfold
-from demo.systems.bitrix24.troubles import CutOff, Trouble, Troubles
+from demo.systems.bitrix24.troubles import CutOff, GatewayPage, Trouble, Troubles
 
 BATCH = 50
 
@@ -82,6 +82,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, {"time": time_block(started), **self._answer(sent)})
         except CutOff:
             self._send(200, {"result": []}, cut=True)
+        except GatewayPage as page:
+            self._write(page.status, "text/html", f"<html><h1>{page.status}</h1></html>".encode())
         except RestError as error:
             self._send(error.status, error.body())
         except (BrokenPipeError, ConnectionResetError):
@@ -135,8 +137,11 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: dict[str, Any], cut: bool = False) -> None:
         # PHP cannot tell an empty map from an empty list, so an empty one is always a list.
         data = json.dumps(body, ensure_ascii=False, default=str).encode()
+        self._write(status, "application/json; charset=utf-8", data, cut)
+
+    def _write(self, status: int, content_type: str, data: bytes, cut: bool = False) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data[: len(data) // 2] if cut else data)

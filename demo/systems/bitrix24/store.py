@@ -24,14 +24,16 @@ Element = dict[str, Any]
 Entry = tuple[str, int, Element | None]
 """Kind, id, element (None: it is gone)."""
 
-CURSORS = ("updatedTime", "LAST_UPDATED", "TIMESTAMP_X", "CREATED_TIME")
-"""The field of an element that says when it last changed: of items, activities, users, steps between stages."""
+CURSORS = ("updatedTime", "LAST_UPDATED", "CREATED_TIME")
+"""The field of an element that says when it last changed: of items, activities, steps between stages."""
 
 COMPANY, DEAL = 4, 2
 REQUEST, DISMISSAL, INTERVIEW, FIX, ASSIGNMENT, MAILING = 1030, 1032, 1034, 1036, 1038, 1040
 ACTIVITY, USER, DEPARTMENT = "activity", "user", "department"
 
 DEAL_STAGES = {"open": "NEW", "won": "WON", "lost": "LOSE"}
+STAGE_SEMANTICS = {"open": "P", "won": "S", "lost": "F"}
+CREATED_IN_STAGE, CAME_TO_FINAL_STAGE = 1, 3
 REQUEST_STAGES = {
     None: "DT1030_1:NEW",
     "released": "DT1030_1:UC_RELEASED",
@@ -74,6 +76,11 @@ DEPARTMENT_IDS = {name: number for number, name in enumerate(DEPARTMENTS, start=
 def kind_of(entity_type: int) -> str:
     """The kind under which the elements of a CRM entity type are kept."""
     return f"item:{entity_type}"
+
+
+def steps_of(entity_type: int) -> str:
+    """The kind under which the history of stages of a CRM entity type is kept."""
+    return f"stagehistory:{entity_type}"
 
 
 def moment(instant: int | None) -> str | None:
@@ -160,6 +167,7 @@ def entries(plan: Plan, since: int, until: int) -> Iterator[Entry]:
         ("mailings", MAILING, _mailing),
     ):
         yield from _items(book[entity], entity_type, lambda values, make=make: make(values, users), since, until)
+    yield from _deal_steps(book["deals"], since, until)
     yield from _activities(book["contacts"], users, since, until)
 
 
@@ -236,14 +244,36 @@ def _deal(values: tuple, users: dict[str, int]) -> Element:
         "companyId": client.number,
         "assignedById": users[login],
         "stageId": DEAL_STAGES[stage],
+        "stageSemanticId": STAGE_SEMANTICS[stage],
         "categoryId": 0,
         "opportunity": float(rubles(amount)),
         "currencyId": currency,
         "createdTime": moment(created_at),
         # While a deal is open this is the day on which the seller hopes to close it.
-        "closedate": moment(closed_at or created_at + 30 * 86_400),
+        "closedate": day(((closed_at or created_at + 30 * 86_400) + MOSCOW_OFFSET) // 86_400),
         "closed": "N" if stage == "open" else "Y",
     }
+
+
+def _deal_steps(deals: Iterable[Fact], since: int, until: int) -> Iterator[Entry]:
+    """Where each deal began and, when it is decided, how it ended: the portal writes both down by itself."""
+    for deal in touched(deals, since, until):
+        is_there = deal.seen_at(until) is not None
+        for place, (happened_at, (_, _, _, stage, *_)) in enumerate(deal.versions):
+            number = 2 * deal.number - 1 + place
+            if not is_there:
+                yield steps_of(DEAL), number, None
+            elif happened_at < until:
+                element = {
+                    "ID": number,
+                    "TYPE_ID": CAME_TO_FINAL_STAGE if place else CREATED_IN_STAGE,
+                    "OWNER_ID": deal.number,
+                    "CREATED_TIME": moment(happened_at),
+                    "CATEGORY_ID": 0,
+                    "STAGE_SEMANTIC_ID": STAGE_SEMANTICS[stage],
+                    "STAGE_ID": DEAL_STAGES[stage],
+                }
+                yield steps_of(DEAL), number, element
 
 
 def _request(values: tuple, _: dict[str, int]) -> Element:
@@ -335,7 +365,8 @@ def _activities(contacts: Iterable[Fact], users: dict[str, int], since: int, unt
             "PROVIDER_ID": provider,
             "DIRECTION": "1" if direction == "inbound" else "2",
             "RESPONSIBLE_ID": "0" if login is None else str(users[login]),
-            "ORIGIN_ID": purpose,
+            # Telephony writes the number of the call where the company's scripts write the purpose.
+            "ORIGIN_ID": f"VI_{contact.number}" if (channel, purpose) == ("call", "other") else purpose,
             "SUBJECT": "Разговор с клиентом",
             "DESCRIPTION": "Обсудили условия, перезвонить на +7 900 000-00-00.",
             "COMMUNICATIONS": [],
@@ -366,7 +397,9 @@ def _users(people: Iterable[Fact], since: int, until: int) -> Iterator[Entry]:
             "UF_EMPLOYMENT_DATE": day(works_from),
             "UF_USR_LEFT_ON": day(works_until),
             "DATE_REGISTER": moment(person.versions[0][0]),
-            "TIMESTAMP_X": moment(seen[0]),
+            "USER_TYPE": "employee",
+            # The portal tells nobody when a user was changed: an empty time, and PHP writes it as a map.
+            "TIMESTAMP_X": {},
         }
         yield USER, person.number, element
 

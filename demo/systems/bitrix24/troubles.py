@@ -4,6 +4,7 @@
 answers so the next three calls of that method ("*": of any; "batch": of a whole batch), after the first `after` calls
 (none unless told). A list plans several, one after the other. Other kinds of trouble:
     "kind": "cut"      the connection ends in the middle of the answer
+    "kind": "page"     a page of a gateway comes instead of an answer, with `status`
     "kind": "dates"    instants come as 24.08.2023 13:19:39
     "kind": "change"   just before a request is answered, somebody works in the portal: "delete" (a list of [kind, id])
                        and "put" (a list of [kind, id, fields]) say what. A batch is one request: its method is "batch"
@@ -23,7 +24,7 @@ from typing import Any
 from demo.systems.bitrix24 import store
 from demo.systems.bitrix24.protocol import RestError
 
-KINDS = ("error", "cut", "dates", "change")
+KINDS = ("error", "cut", "page", "dates", "change")
 
 
 @dataclass
@@ -49,6 +50,14 @@ class CutOff(Exception):
     """The connection ends in the middle of the answer."""
 
 
+class GatewayPage(Exception):
+    """Something in front of the portal answers instead of it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class Troubles:
     """Those that are planned, counted down as calls run into them."""
 
@@ -68,10 +77,12 @@ class Troubles:
             self._planned += troubles
 
     def fail(self, method: str) -> None:
-        """Raise what a call of the method runs into, if anything: RestError or CutOff."""
-        trouble = self._next(method, ("error", "cut"))
+        """Raise what a call of the method runs into, if anything: RestError, CutOff or GatewayPage."""
+        trouble = self._next(method, ("error", "cut", "page"))
         if trouble and trouble.kind == "cut":
             raise CutOff
+        if trouble and trouble.kind == "page":
+            raise GatewayPage(trouble.status)
         if trouble:
             raise RestError(trouble.status, trouble.error, trouble.description)
 

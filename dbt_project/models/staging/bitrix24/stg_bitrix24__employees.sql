@@ -30,12 +30,12 @@ final as (
         departments.NAME as department,
         heads.user_id is not null as is_head,
         {{ bitrix24_day('placed.UF_EMPLOYMENT_DATE') }} as active_from,
-        {{ bitrix24_day('placed.UF_USR_LEFT_ON') }} as active_to,
+        {{ bitrix24_day('placed.left_on') }} as active_to,
         {{ bitrix24_instant('placed.TIMESTAMP_X') }} as updated_at,
         placed._load_id,
         placed._row_number
     from placed
-    left join keys on placed.ID = keys.user_id
+    inner join keys on placed.ID = keys.user_id
     left join departments on placed.department_id = departments.ID
     left join heads on placed.ID = heads.user_id
 )
