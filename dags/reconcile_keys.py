@@ -27,9 +27,15 @@ with DAG(
 
     @task(execution_timeout=timedelta(hours=6), **PATIENT)
     def reconcile(source: str) -> dict[str, int]:
-        from retention.extract import reconcile_source
+        from airflow.sdk.exceptions import AirflowFailException
 
-        return {landed.entity: landed.deleted for landed in reconcile_source(settings_now(), source)}
+        from retention.extract import CursorMovedBackError, reconcile_source
+
+        try:
+            return {landed.entity: landed.deleted for landed in reconcile_source(settings_now(), source)}
+        except CursorMovedBackError as error:
+            # The rows have landed: a second attempt would find nothing, and nobody would be told.
+            raise AirflowFailException(str(error)) from None
 
     for name in enabled_sources():
         reconcile.override(task_id=f"reconcile_{name}", pool=source_pool(name))(name)

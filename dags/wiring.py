@@ -96,6 +96,8 @@ def extraction(source: str, system: str, text: str) -> DAG | None:
             from retention.extract import Reread, extract_source
 
             first, end = (date.fromisoformat(params[name]) if params[name] else None for name in ("from", "until"))
+            if params["full"] and (first or end):
+                raise ValueError("give either full or a range of days (from, until): full reads everything again")
             reread = Reread(first, end) if first or end or params["full"] else None
             return {landed.entity: landed.rows for landed in extract_source(settings_now(), source, reread=reread)}
 

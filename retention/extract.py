@@ -66,6 +66,10 @@ class Reread:
         return self.first is None and self.end is None
 
 
+class CursorMovedBackError(SourceError):
+    """Rows of a mapped query are stamped earlier than they were. They have landed: asking again will not tell again."""
+
+
 def extract_source(
     settings: Settings, source: str, on_progress: OnProgress | None = None, reread: Reread | None = None
 ) -> list[Landed]:
@@ -94,6 +98,7 @@ def _each_entity(
 ) -> list[Landed]:
     report = on_progress or log.info
     landed = []
+    moved_back = []
     with landing_writer.locked(settings, source), open_source(settings, source) as opened:
         connection = duck_connect(settings.extensions)
         try:
@@ -102,12 +107,18 @@ def _each_entity(
                 opened.check()
             for entity in entities(settings, source):
                 started = time.monotonic()
-                counts = work(run, entity)
+                try:
+                    counts = work(run, entity)
+                except CursorMovedBackError as error:
+                    moved_back.append(str(error))
+                    continue
                 result = Landed(source, entity.name, *counts, time.monotonic() - started)
                 log.info("%s", result)
                 landed.append(result)
         finally:
             connection.close()
+    if moved_back:
+        raise CursorMovedBackError("\n".join(moved_back))
     return landed
 
 
@@ -247,24 +258,25 @@ def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
         run.source.keys(entity, keys, on_rows)
         _refuse_sudden_emptiness(run, entity, keys)
         missed, first_missed = _missed(run, entity, keys)
-        moved_back = _moved_back(run, entity, keys)
         read, rows = landing_writer.count_rows(run.connection, keys), 0
+        moved_back = _take_out_moved_back(run, entity, keys)
         deleted = _write_tombstones(run, entity, keys)
     if missed:
         log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
         again = _read_changes(run, entity, schema, first_missed)
         read, rows, deleted = again.read, again.rows, deleted + again.deleted
     if moved_back and entity.is_mapped_by_hand:
-        raise SourceError(moved_back)
+        raise CursorMovedBackError(moved_back)
     if moved_back:
         log.warning(moved_back)
     return _Counts(read, rows, deleted)
 
 
-def _moved_back(run: _Run, entity: Entity, keys: Path) -> str:
+def _take_out_moved_back(run: _Run, entity: Entity, keys: Path) -> str:
     """Evidence that the cursor does not only grow: rows that are stamped earlier at the source than when they landed.
 
-    They are landed as they are now by this reconciliation; an ordinary load would never have seen them.
+    An ordinary load would never have seen them; they are missed, and land by this reconciliation. Their keys are taken
+    out of `keys`: what landed before counts as deleted, or the version with the later stamp would stand.
     """
     same = " and ".join(f"here.{quote(name)} is not distinct from there.{quote(name)}" for name in entity.key)
     # Times may have landed as text with an offset, and before the first row everything is text.
@@ -273,13 +285,21 @@ def _moved_back(run: _Run, entity: Entity, keys: Path) -> str:
         f"< try_cast(here.{quote(entity.cursor or '')}::varchar as {kind})"
         for kind in ("timestamptz", "bigint")
     )
-    key = ", ".join(f"there.{quote(name)}::varchar" for name in entity.key)
-    row = run.connection.execute(
-        f"select count(*), list(concat_ws('/', {key}))[1:5] from read_parquet({literal(keys)}) as there "
+    older = (
+        f"from read_parquet({literal(keys)}) as there "
         f"inner join ({landing.present_sql(run.settings, entity)}) as here on {same} where {is_older}"
-    ).fetchone()
+    )
+    key = ", ".join(f"there.{quote(name)}::varchar" for name in entity.key)
+    row = run.connection.execute(f"select count(*), list(concat_ws('/', {key}))[1:5] {older}").fetchone()
     if not row or not row[0]:
         return ""
+    names = ", ".join(f"there.{quote(name)}" for name in entity.key)
+    others = keys.with_suffix(".others")
+    run.connection.execute(
+        f"copy (select {names} from read_parquet({literal(keys)}) as there except select {names} {older}) "
+        f"to {literal(others)} (format parquet)"
+    )
+    others.rename(keys)
     return (
         f"{entity.described_in}: {entity.name}: an older {entity.cursor} than when they landed have {row[0]:,} rows, "
         f"such as {', '.join(row[1])}. They are landed now as they are, but a cursor must move forward with every "

@@ -10,7 +10,7 @@ from retention.sources.entity import Entity, SourceError
 log = logging.getLogger(__name__)
 
 # A wider type holds every value of the narrower one: nothing that was landed becomes wrong.
-_INTEGERS = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"]
+_INTEGER_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 
 
 def check_schema(settings: Settings, entity: Entity, schema: dict[str, str]) -> None:
@@ -56,10 +56,14 @@ def check_schema(settings: Settings, entity: Entity, schema: dict[str, str]) -> 
 
 def _holds(before: str, after: str) -> bool:
     """Whether type `after` holds every value of type `before` with the same meaning."""
+    # A database's list of words is text, however long the list is.
+    before, after = ("VARCHAR" if kind.startswith("ENUM(") else kind for kind in (before, after))
     if before == after:
         return True
-    if before in _INTEGERS and after in _INTEGERS:
-        return _INTEGERS.index(after) >= _INTEGERS.index(before)
+    bits, more_bits = (_INTEGER_BITS.get(kind.removeprefix("U")) for kind in (before, after))
+    if bits and more_bits:
+        is_unsigned, stays_unsigned = before.startswith("U"), after.startswith("U")
+        return more_bits >= bits if is_unsigned == stays_unsigned else is_unsigned and more_bits > bits
     narrow, wide = (re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind) for kind in (before, after))
     if narrow and wide:
         digits, scale = (int(group) for group in narrow.groups())

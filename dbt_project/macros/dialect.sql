@@ -33,13 +33,14 @@
 
 
 {# A wall time of the company as an instant; of an hour that a clock change repeats, the first. #}
-{% macro wall_time(local_time) -%}
+{% macro wall_time(local_time, zone=none) -%}
+    {%- set zone = zone or var("company_timezone") -%}
     case
         when
-            timezone('{{ var("company_timezone") }}', timezone('{{ var("company_timezone") }}', {{ local_time }}) - interval '1' hour)
+            timezone('{{ zone }}', timezone('{{ zone }}', {{ local_time }}) - interval '1' hour)
             = {{ local_time }}
-            then timezone('{{ var("company_timezone") }}', {{ local_time }}) - interval '1' hour
-        else timezone('{{ var("company_timezone") }}', {{ local_time }})
+            then timezone('{{ zone }}', {{ local_time }}) - interval '1' hour
+        else timezone('{{ zone }}', {{ local_time }})
     end
 {%- endmacro %}
 

@@ -45,7 +45,7 @@
 
 
 {# A naive timestamp of Znuny as an instant. #}
-{% macro znuny_instant(column) -%} timezone('{{ var("znuny_timezone", "UTC") }}', {{ column }}) {%- endmacro %}
+{% macro znuny_instant(column) -%} {{ wall_time(column, var("znuny_timezone", "UTC")) }} {%- endmacro %}
 
 
 {#

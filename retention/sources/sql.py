@@ -38,7 +38,10 @@ READABLE = {
     "integer": NUMBERS,
     "boolean": INTEGERS | {"BOOLEAN"},
 }
+# What has more than one spelling as text: the key 17 would be 17.0.
+NO_TEXT = {"DOUBLE", "FLOAT", "BLOB", "STRUCT", "MAP", "UNION", "INTERVAL"}
 EXAMPLES = {
+    "text": "varchar(40)",
     "timestamp": "timestamp",
     "date": "date",
     "money": "numeric(18, 2)",
@@ -180,21 +183,37 @@ class SqlSource(DatabaseSource):
     ) -> None:
         super()._copy(entity, names, bounds, target, on_rows)
         if entity.cursor:
-            self._refuse_empty_cursors(entity, target)
+            self._refuse_endless_cursors(entity, target)
+        self._refuse_doubled_keys(entity, target)
 
-    def _refuse_empty_cursors(self, entity: Entity, target: Path) -> None:
-        key = ", ".join(f"coalesce({quote(name)}::varchar, '')" for name in entity.key)
-        row = self.run(
-            entity.label,
-            f"select count(*), list(concat_ws('/', {key}))[1:5] from read_parquet({literal(target)}) "
-            f"where {quote(entity.cursor or '')} is null",
-        ).fetchone()
-        if row and row[0]:
+    def _refuse_endless_cursors(self, entity: Entity, target: Path) -> None:
+        cursor = quote(entity.cursor or "")
+        endless = f"isinf({cursor})" if self.schema(entity)[entity.cursor or ""] not in INTEGERS else "false"
+        count, such_as = self._keys_of(entity, f"{_rows(target)} where {cursor} is null or {endless}")
+        if count:
             raise SourceError(
-                f"{entity.described_in}: the cursor {entity.cursor} of {entity.label} is empty in {row[0]:,} rows, "
-                f"such as {', '.join(row[1])}: their changes would never be seen. Give a column that is always filled, "
-                f"or leave the cursor out."
+                f"{entity.described_in}: the cursor {entity.cursor} of {entity.label} is empty or infinite in "
+                f"{count:,} rows, such as {such_as}: their changes would never be seen. Give a column that always "
+                f"holds a moment, or leave the cursor out."
             )
+
+    def _refuse_doubled_keys(self, entity: Entity, target: Path) -> None:
+        key = ", ".join(map(quote, entity.key))
+        different = "min(hash(row)) <> max(hash(row))"
+        doubled = f"(select {key} from {_rows(target)} as row group by {key} having count(*) > 1 and {different})"
+        count, such_as = self._keys_of(entity, doubled)
+        if count:
+            raise SourceError(
+                f"{entity.described_in}: {entity.label} gives {count:,} keys ({', '.join(entity.key)}) in several "
+                f"different rows, such as {such_as}: which of them is right cannot be known. Often a join gives a row "
+                f"for each match; make it give one."
+            )
+
+    def _keys_of(self, entity: Entity, rows: str) -> tuple[int, str]:
+        """How many rows of a query there are, and the keys of five."""
+        key = ", ".join(f"coalesce({quote(name)}::varchar, '')" for name in entity.key)
+        row = self.run(entity.label, f"select count(*), list(concat_ws('/', {key}))[1:5] from {rows}").fetchone()
+        return (row[0], ", ".join(row[1] or [])) if row else (0, "")
 
     def _select(self, entity: Entity, names: list[str]) -> str:
         # Columns that may be absent need not be in the query; timestamps without a zone get one here.
@@ -207,10 +226,13 @@ class SqlSource(DatabaseSource):
         )
 
     def _as_landed(self, name: str, given: str, wanted: str) -> str:
-        """A value in the form of the contract: instants have a zone, days are the zone's, flags are no numbers."""
+        """A value in the form of the contract: instants have a zone, days are the zone's, flags are no numbers, and
+        what is text stays text when the database's own type of it changes."""
         assert self._zone
         zone = literal(self._zone.key)
         match wanted, given.partition("(")[0]:
+            case "text" | "currency" | "reason", _:
+                return f"cast({quote(name)} as varchar)"
             case "date", "TIMESTAMP WITH TIME ZONE":
                 return f"cast(timezone({zone}, {quote(name)}) as date)"
             case "date", "TIMESTAMP":
@@ -220,7 +242,10 @@ class SqlSource(DatabaseSource):
             case "integer", "DECIMAL":
                 return f"cast({quote(name)} as bigint)"
             case _, "TIMESTAMP":
-                return f"timezone({zone}, {quote(name)})"
+                # An hour that the clock repeats is the first of the two, in every source.
+                instant = f"timezone({zone}, {quote(name)})"
+                earlier = f"{instant} - interval 1 hour"
+                return f"case when timezone({zone}, {earlier}) = {quote(name)} then {earlier} else {instant} end"
             case _:
                 return quote(name)
 
@@ -231,18 +256,22 @@ class SqlSource(DatabaseSource):
         return super()._value(entity, value)
 
 
+def _rows(path: Path) -> str:
+    return f"read_parquet({literal(path)})"
+
+
 def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[str]:
     contract = CANONICAL[entity.name]
     for name in contract.required:
         if name not in offered:
             yield f"the required column {name} is missing; the query gives: {', '.join(offered)}"
     for name, kind in contract.types.items():
-        readable = READABLE.get(kind)
         given = offered.get(name, "").partition("(")[0]
-        if given and readable and given not in readable:
+        has_text = given not in NO_TEXT and not offered.get(name, "").endswith("]")
+        if given and not (given in READABLE[kind] if kind in READABLE else has_text):
             yield (
                 f"the column {name} is {offered[name]} and must be a {kind}: cast it in the query, "
-                f"such as cast(… as {EXAMPLES[kind]})"
+                f"such as cast(… as {EXAMPLES.get(kind, EXAMPLES['text'])})"
             )
 
 

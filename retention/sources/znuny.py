@@ -6,7 +6,8 @@ changes. Timestamps are naive, in the zone of the setting `znuny_timezone`, to t
 covers the hour that a clock change repeats. Deletes are physical and found by reconciliation. Lookup tables are small
 and read whole, the large ones in pages of their id.
 
-Titles, subjects, bodies and addresses are never selected. `ticket_history.name` may hold any of them, so it is taken
+Titles, subjects, bodies and addresses are never selected. Of a sender whom it does not know, Znuny may write the
+address into `ticket.customer_id`: that is left empty. `ticket_history.name` may hold any of them, so it is taken
 only for state changes (two state names) and for the dynamic fields of the promised date and the satisfaction. Which
 dynamic fields these are, a company says in `sources/znuny.yml`.
 """
@@ -113,6 +114,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
                 "create_by": "INTEGER",
                 "change_time": "TIMESTAMP",
             },
+            expressions={"customer_id": "case when customer_id not like '%@%' then customer_id end"},
             **_CHANGED,
         ),
         _table(

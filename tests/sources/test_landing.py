@@ -172,6 +172,12 @@ def test_a_long_load_says_that_it_is_still_going_on_and_every_load_what_it_broug
     [
         ("INTEGER", "BIGINT", True),
         ("BIGINT", "INTEGER", False),
+        ("UINTEGER", "UBIGINT", True),
+        ("UINTEGER", "BIGINT", True),
+        ("UINTEGER", "INTEGER", False),
+        ("INTEGER", "UBIGINT", False),
+        ("ENUM('new', 'paid')", "ENUM('new', 'paid', 'lost')", True),
+        ("ENUM('new', 'paid')", "VARCHAR", True),
         ("DECIMAL(18,2)", "DECIMAL(20,4)", True),
         ("DECIMAL(18,2)", "DECIMAL(18,4)", False),
         ("DECIMAL(18,2)", "VARCHAR", False),

@@ -120,12 +120,14 @@ def _fill_znuny(connection: psycopg.Connection) -> None:
         """
     )
     # (id, sla, opened by user): 1 = client wrote first, 2 = agent wrote first, 3 = phone call typed in by an agent,
-    # 4 = nobody wrote yet, from the portal.
-    for ticket, sla, creator in ((1, 1, 1), (2, 2, 2), (3, None, 2), (4, None, 1)):
+    # 4 = nobody wrote yet, from the portal. 5, 6 = of senders whom nobody knows: those are no tickets of a client.
+    known = "HD-1"
+    tickets = ((1, 1, 1, known), (2, 2, 2, known), (3, None, 2, known), (4, None, 1, known))
+    for ticket, sla, creator, customer in (*tickets, (5, None, 1, "a.stranger@example.org"), (6, None, 1, "")):
         connection.execute(
             "insert into ticket (id, tn, queue_id, sla_id, user_id, responsible_user_id, ticket_state_id, customer_id, "
-            "create_time, create_by, change_time) values (%s, %s, 1, %s, 2, 2, 1, 'HD-1', %s, %s, %s)",
-            [ticket, str(ticket), sla, STAMP, creator, STAMP],
+            "create_time, create_by, change_time) values (%s, %s, 1, %s, 2, 2, 1, %s, %s, %s, %s)",
+            [ticket, str(ticket), sla, customer, STAMP, creator, STAMP],
         )
     articles = [
         (1, 1, 3, 1, 1, "10:00:00"),
@@ -135,6 +137,7 @@ def _fill_znuny(connection: psycopg.Connection) -> None:
         (5, 3, 3, 1, 2, "10:05:00"),
         # An internal note is written first and must not count.
         (6, 3, 1, 0, 2, "10:00:00"),
+        (7, 5, 3, 1, 1, "10:00:00"),
     ]
     for number, ticket, sender, visible, creator, clock in articles:
         connection.execute(
@@ -186,17 +189,19 @@ def _fill_portal(portal: portals.Portal) -> None:
         "users",
         {"ID": "1", "XML_ID": "a.agent", "NAME": "A", "LAST_NAME": "Agent", "UF_DEPARTMENT": [3, 4]},
         {"ID": "2", "XML_ID": "b.agent", "NAME": "B", "UF_DEPARTMENT": [3], "UF_EMPLOYMENT_DATE": "01.02.2023"},
-        {"ID": "3", "NAME": "Robot", "UF_DEPARTMENT": []},
+        {"ID": "3", "NAME": "Robot", "UF_DEPARTMENT": [4]},
     )
     deal = {"companyId": 7, "assignedById": 1, "opportunity": 100, "createdTime": updated, "updatedTime": updated}
     portal.put(
         "deals",
         *(
-            deal | {"id": number, "stageId": stage, "closedate": "2024-05-06T03:00:00+03:00"}
-            for number, stage in enumerate(["NEW", "WON", "C4:LOSE", "APOLOGY"], start=1)
+            deal | {"id": number, "stageId": stage, "stageSemanticId": kind, "closedate": "2024-05-06T03:00:00+03:00"}
+            for number, (stage, kind) in enumerate(
+                [("NEW", "P"), ("WON", "S"), ("C4:LOSE", "F"), ("C4:UC_OURS", "F")], start=1
+            )
         ),
     )
-    activity = {"OWNER_TYPE_ID": "4", "OWNER_ID": "7", "START_TIME": updated, "LAST_UPDATED": updated}
+    activity = {"OWNER_TYPE_ID": "4", "OWNER_ID": "7", "COMPLETED": "Y", "START_TIME": updated, "LAST_UPDATED": updated}
     portal.put(
         "activities",
         activity | {"ID": "1", "DIRECTION": "1", "TYPE_ID": "2", "ORIGIN_ID": "welcome", "RESPONSIBLE_ID": "1"},
@@ -292,8 +297,8 @@ def test_contracts_of_billing(rows):
 
 def test_operations_payments_and_feedback_of_billing(rows):
     assert rows("select event_key, kind, occurred_at::varchar from landing.billing__prepaid_events order by 1") == [
-        (1, "top_up", "2024-01-01 07:00:00+00"),
-        (2, "usage", "2024-01-02 07:00:00+00"),
+        ("1", "top_up", "2024-01-01 07:00:00+00"),
+        ("2", "usage", "2024-01-02 07:00:00+00"),
     ]
     assert rows("select payment_key, status, invoice_key from landing.billing__payments order by 1") == [
         ("P1", "succeeded", None),
@@ -301,7 +306,7 @@ def test_operations_payments_and_feedback_of_billing(rows):
     ]
     assert rows(
         "select feedback_key, kind, score::varchar, ticket_key, employee_key from landing.billing__feedback"
-    ) == [(1, "review", "4.50", "7", "a.agent")]
+    ) == [("1", "review", "4.50", "7", "a.agent")]
 
 
 def test_who_opened_a_ticket_and_whose_move_it_is(rows):
@@ -366,7 +371,7 @@ def test_employees_their_department_and_its_head(rows):
     ) == [
         ("a.agent", "A Agent", "Support", False, None),
         ("b.agent", "B", "Support", True, "2023-02-01"),
-        ("bitrix24-3", "Robot", None, False, None),
+        ("bitrix24-3", "Robot", "Sales", False, None),
     ]
 
 
@@ -379,9 +384,9 @@ def test_a_corrected_assignment_does_not_stay_under_its_first_day(rows):
 def test_deals_and_contacts(rows):
     assert rows("select deal_key, employee_key, stage, closed_at from staging.stg_bitrix24__deals order by 1") == [
         ("1", "a.agent", "open", None),
-        ("2", "a.agent", "won", "2024-05-06T03:00:00+03:00"),
-        ("3", "a.agent", "lost", "2024-05-06T03:00:00+03:00"),
-        ("4", "a.agent", "lost", "2024-05-06T03:00:00+03:00"),
+        ("2", "a.agent", "won", "2024-05-06"),
+        ("3", "a.agent", "lost", "2024-05-06"),
+        ("4", "a.agent", "lost", "2024-05-06"),
     ]
     assert rows(
         "select contact_key, client_key, employee_key, direction, channel, purpose "

@@ -40,6 +40,7 @@ EXPECTED = {
             ("sub_2", "cus_A", "Quarterly", "50.00", "USD", "quarter", "2024-01-24", "2024-04-24", "request", False),
             ("sub_3", "cus_B", "Yearly", "199.00", "EUR", "year", "2024-02-01", "2024-03-01", "non_payment", False),
             ("sub_4", "cus_B", "Basic", "19.90", "USD", "month", "2024-05-01", None, None, True),
+            ("sub_5", "cus_B", "Half-yearly", "20.00", "USD", "month", "2024-05-01", None, None, False),
         ],
     ),
     "invoices": (

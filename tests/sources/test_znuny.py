@@ -33,7 +33,8 @@ def desk(znuny):
             values (2, 'a.agent', 'my password is x', 'A', 'Agent', '{STAMP}', '{STAMP}');
         insert into ticket (id, tn, title, queue_id, user_id, responsible_user_id, ticket_state_id, customer_id,
                 customer_user_id, create_time, create_by, change_time)
-            values (1, '1', 'urgent: invoice', 1, 2, 2, 1, 'HD-1', 'someone@example.org', '{STAMP}', 1, '{STAMP}');
+            values (1, '1', 'urgent: invoice', 1, 2, 2, 1, 'HD-1', 'someone@example.org', '{STAMP}', 1, '{STAMP}'),
+                (9, '9', 'spam', 1, 2, 2, 1, 'someone@example.org', 'someone@example.org', '{STAMP}', 1, '{STAMP}');
         insert into ticket_history (id, name, history_type_id, ticket_id, queue_id, owner_id, state_id,
                 create_time, create_by, change_time, change_by) values
             (1, '%%1%%Raw%%urgent: invoice', 1, 1, 1, 2, 1, {by}),

@@ -37,12 +37,15 @@ insert into stripe.plan values
     ('plan_month', 'Basic', 1990, 'usd', 'month', 1, '2024-01-01+00'),
     ('plan_quarter', 'Quarterly', 5000, 'usd', 'month', 3, '2024-01-01+00'),
     ('plan_year', 'Yearly', 19900, 'eur', 'year', 1, '2024-01-01+00'),
+    ('plan_half', 'Half-yearly', 6000, 'usd', 'month', 6, '2024-01-01+00'),
     ('plan_day', 'Daily', 100, 'usd', 'day', 1, '2024-01-01+00');
 insert into stripe.subscription values
     ('sub_1', 'cus_A', 'plan_month', 'active', 3, '2024-01-10 09:00+00', null, null, null, '2024-06-01+00'),
     ('sub_2', 'cus_A', 'plan_quarter', 'canceled', 1, '2024-01-10 09:00+00', '2024-01-24 09:00+00', '2024-04-24 09:00+00', 'cancellation_requested', '2024-06-01+00'),
     ('sub_3', 'cus_B', 'plan_year', 'canceled', 1, '2024-02-01 09:00+00', null, '2024-03-01 23:30+00', 'payment_failed', '2024-06-01+00'),
     ('sub_4', 'cus_B', 'plan_month', 'trialing', 1, '2024-05-01 09:00+00', null, null, null, '2024-06-01+00'),
+    ('sub_5', 'cus_B', 'plan_half', 'active', 2, '2024-05-01 09:00+00', null, null, null, '2024-06-01+00'),
+    ('sub_unpaid', 'cus_B', 'plan_month', 'incomplete_expired', 1, '2024-05-01 09:00+00', null, '2024-05-02 09:00+00', null, '2024-06-01+00'),
     ('sub_first_day', 'cus_B', 'plan_month', 'canceled', 1, '2024-05-01 09:00+00', null, '2024-05-01 19:00+00', 'cancellation_requested', '2024-06-01+00'),
     ('sub_daily', 'cus_B', 'plan_day', 'active', 1, '2024-05-01 09:00+00', null, null, null, '2024-06-01+00');
 insert into stripe.invoice values

@@ -47,7 +47,7 @@ final as (
     left join users on tickets.user_id = users.user_id
     where
         field_values.role = 'satisfaction'
-        and tickets.id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
+        and tickets.id not in (select left_out.ticket_id from {{ ref('base_znuny__left_out_tickets') }} as left_out)
 )
 
 select * from final

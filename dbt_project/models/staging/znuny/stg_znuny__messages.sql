@@ -27,7 +27,7 @@ final as (
     from articles
     left join sender_types on articles.article_sender_type_id = sender_types.id
     left join users on articles.create_by = users.user_id
-    where articles.ticket_id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
+    where articles.ticket_id not in (select left_out.ticket_id from {{ ref('base_znuny__left_out_tickets') }} as left_out)
 )
 
 select * from final

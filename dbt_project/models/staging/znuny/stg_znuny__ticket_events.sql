@@ -66,7 +66,7 @@ final as (
     -- Other changes of state are not events of the contract.
     where
         kinds.kind is not null
-        and kinds.ticket_id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
+        and kinds.ticket_id not in (select left_out.ticket_id from {{ ref('base_znuny__left_out_tickets') }} as left_out)
 )
 
 select * from final

@@ -71,7 +71,7 @@ final as (
     left join field_values as topics on tickets.id = topics.ticket_id and topics.role = 'topic'
     left join field_values as flags on tickets.id = flags.ticket_id and flags.role = 'third_party'
     left join first_articles on tickets.id = first_articles.ticket_id and first_articles.place = 1
-    where tickets.id not in (select merged.ticket_id from {{ ref('base_znuny__merged_tickets') }} as merged)
+    where tickets.id not in (select left_out.ticket_id from {{ ref('base_znuny__left_out_tickets') }} as left_out)
 )
 
 select * from final
