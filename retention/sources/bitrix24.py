@@ -465,8 +465,10 @@ def _portal(url: str) -> Any:
                     if not failed:
                         return answer
                     failure = PartOfBatchFailed(failed)
-                wait = next(slow_down, None) if _is_slow_down(failure) else None
-                if _is_unreachable(failure):
+                wait = None
+                if _is_slow_down(failure):
+                    wait = next(slow_down, None)
+                elif _is_unreachable(failure):
                     wait = next(unreachable, None)
                 if wait is None:
                     raise failure
@@ -505,8 +507,6 @@ def _is_unreachable(failure: Exception) -> bool:
     """Whether the portal did not answer, or something in front of it did: a page of a gateway or of maintenance."""
     from b24pysdk import errors
 
-    if _is_slow_down(failure):
-        return False
     if isinstance(failure, PartOfBatchFailed):
         return failure.codes <= SLOW_DOWN_CODES | SERVER_ERROR_CODES
     if isinstance(failure, errors.BitrixResponseError):
