@@ -16,8 +16,10 @@ import duckdb
 from retention import landing, landing_writer, schema_drift
 from retention.duck import connect as duck_connect
 from retention.duck import literal, quote
+from retention.landing_merge import merge_loads
 from retention.settings import Settings
 from retention.sources import Entity, Source, SourceError, entities, open_source
+from retention.sources.entity import without_values
 from retention.sources.files import FilesSource
 
 log = logging.getLogger(__name__)
@@ -85,9 +87,15 @@ def extract_source(
 def reconcile_source(settings: Settings, source: str, on_progress: OnProgress | None = None) -> list[Landed]:
     """Compare all keys of `source` with what has landed: land tombstones for keys that vanished, and rows missed.
 
-    A row is missed when it was committed later than the overlap of the cursor. Returns and raises as `extract_source`.
+    A row is missed when it was committed later than the overlap of the cursor. Many small loads are merged before.
+    Returns and raises as `extract_source`.
     """
-    return _each_entity(settings, source, on_progress, _reconcile_entity)
+
+    def work(run: _Run, entity: Entity) -> _Counts:
+        merge_loads(run.connection, settings, entity)
+        return _reconcile_entity(run, entity)
+
+    return _each_entity(settings, source, on_progress, work)
 
 
 def _each_entity(
@@ -108,7 +116,8 @@ def _each_entity(
             for entity in entities(settings, source):
                 started = time.monotonic()
                 try:
-                    counts = work(run, entity)
+                    with without_values(entity):
+                        counts = work(run, entity)
                 except CursorMovedBackError as error:
                     moved_back.append(str(error))
                     continue
@@ -194,7 +203,7 @@ def _read_changes(
         read = landing_writer.count_rows(run.connection, raw)
         keys = None
         if is_whole:
-            keys = _copy_keys(run.connection, entity, raw, aside)
+            keys = _copy_keys(run.connection, entity, f"read_parquet({literal(raw)})", aside)
             _refuse_sudden_emptiness(run, entity, keys)
         load = landing_writer.write_load(
             run.connection,
@@ -239,9 +248,9 @@ def _extract_file(run: _Run, source: FilesSource, entity: Entity, anew: bool = F
             input_checksum=checksum,
         )
     # Judged each time, not only after a change: a run may have been killed between the rows and their tombstones.
-    whole = [load for load in landing.loads(run.settings, "files", entity.name) if load.is_full][-1]
+    keys_of_file = f"({landing.last_full_sql(run.settings, entity)})"
     with landing_writer.workspace(run.settings, entity) as folder:
-        deleted = _write_tombstones(run, entity, _copy_keys(run.connection, entity, whole.part, folder), checksum)
+        deleted = _write_tombstones(run, entity, _copy_keys(run.connection, entity, keys_of_file, folder), checksum)
     return _Counts(read, load.rows if load else 0, deleted)
 
 
@@ -365,13 +374,11 @@ def _refuse_sudden_emptiness(run: _Run, entity: Entity, keys: Path) -> None:
         )
 
 
-def _copy_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, rows: Path, folder: Path) -> Path:
-    """Write the keys of a Parquet file of rows into a folder."""
+def _copy_keys(connection: duckdb.DuckDBPyConnection, entity: Entity, rows: str, folder: Path) -> Path:
+    """Write the keys of rows, given as what stands behind `from`, into a folder."""
     target = folder / "keys.parquet"
     names = ", ".join(map(quote, entity.key))
-    connection.execute(
-        f"copy (select {names} from read_parquet({literal(rows)})) to {literal(target)} (format parquet)"
-    )
+    connection.execute(f"copy (select {names} from {rows}) to {literal(target)} (format parquet)")
     return target
 
 

@@ -6,12 +6,17 @@
 A load is written into a folder with a temporary name, flushed to disk and renamed as the last step. What has no
 manifest under its final name does not exist; leftovers of killed loads are swept by the next load of that source.
 Writing is the work of landing_writer.py.
+
+Many small loads are slow to read. landing_merge.py puts neighbours into one folder, `loads=<first>--<last>` or
+`deletions=<first>--<last>`, with every row as it landed, its `_load_id` and `_row_number` beside it, and the manifests
+of all of them. What a merged folder holds is taken from there alone.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +29,14 @@ from retention.sources.entity import Entity, SourceError
 MANIFEST = "_manifest.json"
 PART = "part-0.parquet"
 TEMPORARY = ".tmp-"
+# Kind of a load -> the beginning of the name of its folder, and of one that several were merged into.
+SINGLE = {"rows": "load=", "deleted": "deleted="}
+MERGED = {"rows": "loads=", "deleted": "deletions="}
 
 
 @dataclass(frozen=True)
 class Load:
-    """One complete load. `kind` is `rows` or `deleted`; `manifest` is the parsed manifest."""
+    """One complete load. `kind` is `rows` or `deleted`; `manifest` is the parsed manifest; `folder` holds its rows."""
 
     source: str
     entity: str
@@ -50,40 +58,103 @@ class Load:
         text = self.manifest.get("complete_until")
         return date.fromisoformat(text) if text else None
 
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of the landing zone: one load, or several neighbours that were merged.
+
+    `first` and `last` are the ids of its loads; `files` are those of its manifest: name, rows, bytes and checksum.
+    """
+
+    path: Path
+    first: str
+    last: str
+    is_merged: bool
+    loads: tuple[Load, ...]
+    files: list[dict[str, Any]]
+
     @property
     def part(self) -> Path:
-        return self.folder / PART
+        return self.path / PART
+
+    @property
+    def rows(self) -> int:
+        return sum(load.rows for load in self.loads)
 
 
 def loads(settings: Settings, source: str, entity: str) -> list[Load]:
     """Complete loads of rows, oldest first."""
-    return _loads(settings, source, entity, "rows")
+    return [load for folder in folders(settings, source, entity, "rows") for load in folder.loads]
 
 
 def tombstones(settings: Settings, source: str, entity: str) -> list[Load]:
     """Complete loads of deleted keys, oldest first."""
-    return _loads(settings, source, entity, "deleted")
+    return [load for folder in folders(settings, source, entity, "deleted") for load in folder.loads]
 
 
-def _loads(settings: Settings, source: str, entity: str, kind: str) -> list[Load]:
-    prefix = "load=" if kind == "rows" else "deleted="
-    folder = settings.landing / source / entity
-    if not folder.is_dir():
-        return []
+def folders(settings: Settings, source: str, entity: str, kind: str) -> list[Folder]:
+    """The folders of complete loads of a kind (`rows` or `deleted`), oldest first; each load is in one of them."""
+    found, _ = _told_apart(_complete(settings, source, entity, kind))
+    return [_opened(source, entity, kind, *place) for place in found]
+
+
+def replaced(settings: Settings, source: str, entity: str, kind: str) -> list[tuple[Path, Path]]:
+    """Folders that are not read any more, each with the merged one that holds its loads."""
+    _, over = _told_apart(_complete(settings, source, entity, kind))
+    return over
+
+
+Place = tuple[Path, str, str]  # a folder, the ids of its first and last load
+
+
+def _complete(settings: Settings, source: str, entity: str, kind: str) -> list[Place]:
+    parent = settings.landing / source / entity
     found = []
-    for child in sorted(folder.iterdir()):
-        manifest = child / MANIFEST
-        if not child.name.startswith(prefix) or not manifest.is_file():
-            continue
-        try:
-            content = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SourceError(
-                f"{manifest} is damaged ({error}). Restore it from a backup, or remove the folder {child} and land "
-                f"{source}.{entity} again."
-            ) from None
-        found.append(Load(source, entity, child.name.removeprefix(prefix), kind, child, content))
-    return found
+    for child in parent.iterdir() if parent.is_dir() else ():
+        start, _, ids = child.name.partition("=")
+        if f"{start}=" in (SINGLE[kind], MERGED[kind]) and (child / MANIFEST).is_file():
+            first, _, last = ids.partition("--")
+            found.append((child, first, last or first))
+    # Of those that begin with the same load, the one that reaches furthest comes first.
+    return sorted(sorted(found, key=lambda place: place[2], reverse=True), key=lambda place: place[1])
+
+
+def _told_apart(found: list[Place]) -> tuple[list[Place], list[tuple[Path, Path]]]:
+    """Those that count, and those that lie within one of them. Merged folders never overlap otherwise."""
+    count: list[Place] = []
+    over: list[tuple[Path, Path]] = []
+    for place in found:
+        if count and place[2] <= count[-1][2]:
+            over.append((place[0], count[-1][0]))
+        else:
+            count.append(place)
+    return count, over
+
+
+def _opened(source: str, entity: str, kind: str, path: Path, first: str, last: str) -> Folder:
+    manifest = path / MANIFEST
+    is_merged = path.name.startswith(MERGED[kind])
+    try:
+        content = read_manifest(manifest, manifest.stat().st_mtime_ns)
+    except ValueError as error:
+        raise SourceError(
+            f"{manifest} is damaged ({error}). Restore it from a backup, or remove the folder {path} and land "
+            f"{source}.{entity} again."
+        ) from None
+    every = content["loads"] if is_merged else [content]
+    some = tuple(Load(source, entity, each["load_id"], kind, path, each) for each in every)
+    return Folder(path, first, last, is_merged, some, content["files"])
+
+
+@lru_cache(maxsize=10_000)
+def read_manifest(manifest: Path, modified_ns: int) -> dict[str, Any]:
+    """A manifest: a run asks for the same ones many times, and they never change."""
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    if "loads" in content:
+        # Each says only what is not as in the one before it.
+        whole: dict[str, Any] = {}
+        content["loads"] = [whole := {**whole, **each} for each in content["loads"]]
+    return content
 
 
 def today_complete(settings: Settings, source_clock: datetime | None = None) -> date:
@@ -154,38 +225,56 @@ def relation_sql(settings: Settings, entity: Entity) -> str:
 
     Rows whose key was reported deleted by a later load are left out; a key that came back since is in.
     """
-    row_loads = [load for load in loads(settings, entity.source, entity.name) if load.rows]
-    if not row_loads:
-        columns = ", ".join(f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items())
-        return f"select {columns}, null::varchar as _load_id, null::bigint as _row_number where false"
+    filled = [folder for folder in folders(settings, entity.source, entity.name, "rows") if folder.rows]
+    if not filled:
+        return nothing_sql(entity)
 
-    landed = {column["name"] for load in row_loads for column in load.manifest["schema"]}
+    landed = {column["name"] for folder in filled for load in folder.loads for column in load.manifest["schema"]}
     columns = ", ".join(
         quote(name) if name in landed else f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items()
     )
-    rows = (
-        f"select {columns}, string_split(filename, '/')[-2][6:] as _load_id, file_row_number + 1 as _row_number "
-        f"from read_parquet({_files(row_loads)}, union_by_name = true, hive_partitioning = false, "
-        f"filename = true, file_row_number = true)"
-    )
-    deleted_loads = [load for load in tombstones(settings, entity.source, entity.name) if load.rows]
-    if not deleted_loads:
+    rows = f"select {columns}, _load_id, _row_number from ({parts_sql(filled)})"
+    deletions = folders(settings, entity.source, entity.name, "deleted")
+    if not deletions:
         return rows
 
     key = ", ".join(map(quote, entity.key))
     # The key columns get names of their own: a join on "key is not distinct from key" needs both sides told apart.
     renamed = ", ".join(f"{quote(name)} as {quote('_deleted_' + name)}" for name in entity.key)
-    deleted = (
-        f"select {renamed}, "
-        f"max(string_split(filename, '/')[-2][9:]) as _deleted_by "
-        f"from read_parquet({_files(deleted_loads)}, union_by_name = true, hive_partitioning = false, "
-        f"filename = true) group by {key}"
-    )
+    deleted = f"select {renamed}, max(_load_id) as _deleted_by from ({parts_sql(deletions)}) group by {key}"
     same = " and ".join(f"{quote(name)} is not distinct from {quote('_deleted_' + name)}" for name in entity.key)
     names = ", ".join(map(quote, entity.columns))
     return (
         f"select {names}, _load_id, _row_number from ({rows}) left join ({deleted}) on {same} "
         f"where _deleted_by is null or _deleted_by < _load_id"
+    )
+
+
+def nothing_sql(entity: Entity) -> str:
+    """SELECT of no row in the shape of `relation_sql`."""
+    columns = ", ".join(f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items())
+    return f"select {columns}, null::varchar as _load_id, null::bigint as _row_number where false"
+
+
+def parts_sql(some: list[Folder]) -> str:
+    """SELECT of every row of folders as it landed: the columns that landed, `_load_id`, `_row_number` (from 1)."""
+    files = literal([str(folder.part) for folder in some])
+    of_folder = "split_part(string_split(filename, '/')[-2], '=', 2)"
+    own = {"_load_id": of_folder, "_row_number": "file_row_number + 1"}
+    if any(folder.is_merged for folder in some):
+        own = {name: f"coalesce({name}, {of_file})" for name, of_file in own.items()}
+        columns = (
+            "* exclude (filename, file_row_number) replace ("
+            + ", ".join(f"{value} as {name}" for name, value in own.items())
+            + ")"
+        )
+    else:
+        columns = "* exclude (filename, file_row_number), " + ", ".join(
+            f"{value} as {name}" for name, value in own.items()
+        )
+    return (
+        f"select {columns} from read_parquet({files}, union_by_name = true, hive_partitioning = false, "
+        f"filename = true, file_row_number = true)"
     )
 
 
@@ -196,6 +285,17 @@ def present_sql(settings: Settings, entity: Entity) -> str:
         f"select * from ({relation_sql(settings, entity)}) "
         f"qualify row_number() over (partition by {key} order by _load_id desc, _row_number desc) = 1"
     )
+
+
+def last_full_sql(settings: Settings, entity: Entity) -> str:
+    """SELECT of the rows of the last load that holds an entity whole, as they landed. There must be one."""
+    folder, load = next(
+        (folder, load)
+        for folder in reversed(folders(settings, entity.source, entity.name, "rows"))
+        for load in reversed(folder.loads)
+        if load.is_full
+    )
+    return f"select * from ({parts_sql([folder])}) where _load_id = {literal(load.load_id)}"
 
 
 def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -212,36 +312,36 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
         "create or replace table landing.loads (source varchar, entity varchar, load_id varchar, kind varchar, "
         "rows bigint, loaded_at timestamptz, complete_until date, is_full boolean)"
     )
+    found: list[Load] = []
     for source in dict.fromkeys((*CONNECTORS, *settings.sources)):
-        enabled = source in settings.sources
         for entity in entities(settings, source):
-            if enabled:
+            body = nothing_sql(entity)
+            if source in settings.sources:
                 body = relation_sql(settings, entity)
-                found = loads(settings, source, entity.name) + tombstones(settings, source, entity.name)
-            else:
-                columns = ", ".join(f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items())
-                body = f"select {columns}, null::varchar as _load_id, null::bigint as _row_number where false"
-                found = []
-            for load in found:
-                _check_files(load)
+                for folder in _every_folder(settings, entity):
+                    _check_files(folder)
+                    found += folder.loads
             connection.execute(f"create or replace view landing.{quote(f'{source}__{entity.name}')} as {body}")
-            if found:
-                connection.executemany(
-                    "insert into landing.loads values (?, ?, ?, ?, ?, ?::timestamptz, ?, ?)",
-                    [
-                        (
-                            source,
-                            entity.name,
-                            load.load_id,
-                            load.kind,
-                            load.rows,
-                            load.manifest["loaded_at"],
-                            load.complete_until,
-                            load.is_full,
-                        )
-                        for load in sorted(found, key=lambda load: load.load_id)
-                    ],
-                )
+    # One statement: a year of hourly loads is hundreds of thousands of rows.
+    rows = [
+        (
+            load.source,
+            load.entity,
+            load.load_id,
+            load.kind,
+            load.rows,
+            load.manifest["loaded_at"],
+            load.complete_until,
+            load.is_full,
+        )
+        for load in sorted(found, key=lambda load: load.load_id)
+    ]
+    if rows:
+        connection.execute(
+            "insert into landing.loads select unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), "
+            "unnest(?)::timestamptz, unnest(?), unnest(?)",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def verify(settings: Settings) -> list[str]:
@@ -254,9 +354,9 @@ def verify(settings: Settings) -> list[str]:
     wrong = []
     for source in settings.sources:
         for entity in entities(settings, source):
-            for load in loads(settings, source, entity.name) + tombstones(settings, source, entity.name):
-                for file in load.manifest["files"]:
-                    path = load.folder / file["name"]
+            for folder in _every_folder(settings, entity):
+                for file in folder.files:
+                    path = folder.path / file["name"]
                     if not path.is_file():
                         wrong.append(f"{path} is missing")
                     elif sha256(path) != file["sha256"]:
@@ -264,18 +364,18 @@ def verify(settings: Settings) -> list[str]:
     return wrong
 
 
-def _check_files(load: Load) -> None:
-    for file in load.manifest["files"]:
-        path = load.folder / file["name"]
+def _every_folder(settings: Settings, entity: Entity) -> list[Folder]:
+    return [folder for kind in ("rows", "deleted") for folder in folders(settings, entity.source, entity.name, kind)]
+
+
+def _check_files(folder: Folder) -> None:
+    for file in folder.files:
+        path = folder.path / file["name"]
         if not path.is_file() or path.stat().st_size != file["bytes"]:
             raise SourceError(
-                f"{path} is missing or cut short. Restore it from a backup, or remove the folder {load.folder} and "
-                f"land {load.source}.{load.entity} again."
+                f"{path} is missing or cut short. Restore it from a backup, or remove the folder {folder.path} and "
+                f"land what it held again: `retention extract --full --source {folder.path.parent.parent.name}`."
             )
-
-
-def _files(some: list[Load]) -> str:
-    return literal([str(load.part) for load in some])
 
 
 def sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ from retention.duck import literal, quote
 from retention.landing import (
     MANIFEST,
     PART,
+    SINGLE,
     TEMPORARY,
     Load,
     entity_complete_until,
@@ -267,7 +268,7 @@ def _finish(
     source_schema: dict[str, str],
     input_checksum: str | None,
 ) -> Load:
-    """Write the manifest, flush everything and rename the folder: from here on the load exists."""
+    """Give the load its id and its manifest, and seal its folder."""
     part = folder / PART
     load_id = new_load_id(settings)
     manifest = {
@@ -289,8 +290,16 @@ def _finish(
         ],
         "source_schema": source_schema,
         "input_checksum": input_checksum,
-        "files": [{"name": PART, "rows": rows, "bytes": part.stat().st_size, "sha256": sha256(part)}],
+        "files": [described(part, rows)],
     }
+    final = folder.parent / f"{SINGLE[kind]}{load_id}"
+    seal(folder, manifest, final)
+    return Load(entity.source, entity.name, load_id, kind, final, manifest)
+
+
+def seal(folder: Path, manifest: dict[str, Any], final: Path) -> None:
+    """Write the manifest beside the part, flush everything and rename the folder: from here on it exists."""
+    part = folder / PART
     for leftover in folder.iterdir():
         if leftover.name != PART:
             leftover.unlink()
@@ -300,10 +309,13 @@ def _finish(
         os.fsync(handle.fileno())
     for path in (part, folder):
         fsync(path)
-    final = folder.parent / f"{'load' if kind == 'rows' else 'deleted'}={load_id}"
     folder.rename(final)
     fsync(final.parent)
-    return Load(entity.source, entity.name, load_id, kind, final, manifest)
+
+
+def described(part: Path, rows: int) -> dict[str, Any]:
+    """A file as a manifest names it."""
+    return {"name": part.name, "rows": rows, "bytes": part.stat().st_size, "sha256": sha256(part)}
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, part: Path) -> int:

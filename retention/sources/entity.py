@@ -1,8 +1,16 @@
 """What a source says about one of its tables: what is read, how its rows are told apart, how changes are found."""
 
-from collections.abc import Mapping
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+log = logging.getLogger(__name__)
 
 
 class SourceError(RuntimeError):
@@ -48,3 +56,30 @@ class Entity:
     @property
     def label(self) -> str:
         return f"{self.source}.{self.origin or self.name}"
+
+
+@contextmanager
+def without_values(entity: Entity) -> Iterator[None]:
+    """Turn an error that nobody foresaw into a SourceError: one table must not end the work on the other sources.
+
+    What such an error says may quote a row, and a row may hold a name: only its kind is told, and where it arose.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        log.error("%s failed here:\n%s", entity.label, "".join(traceback.format_list(frames)))
+        raise SourceError(
+            f"{entity.label}: {type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+            f"{f': {error}' if _is_of_the_machine(error) else ', which may quote a row and is not shown'}. What has "
+            f"landed stays, and the next load asks for the same rows. What is read of this table is described in "
+            f"{entity.described_in}."
+        ) from None
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether an error speaks of a disk or of memory. Those of libraries for the network may hold an address."""
+    is_of_the_system = isinstance(error, OSError) and type(error).__module__ == "builtins"
+    return is_of_the_system or isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)

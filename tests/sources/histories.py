@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from retention import build, landing, landing_writer
+from retention import build, landing, landing_merge, landing_writer
 from retention.extract import extract_source, reconcile_source
 from retention.settings import Settings
-from retention.sources import Entity, SourceError
+from retention.sources import Entity, SourceError, entities
 
 # Where a load may be cut off: reading the difference, before the manifest, before anything is flushed, before the
-# rename, between rows and tombstones.
-POINTS = ("_copy_changed", "_finish", "fsync", "sha256", "write_tombstones", "write_load")
+# rename, between rows and tombstones, before what was written or merged gets its name.
+POINTS = ("_copy_changed", "_finish", "fsync", "sha256", "write_tombstones", "write_load", "seal")
 
 # Examples are few and long: each is a life of a system, and every step in it talks to a real one.
 bounded = settings(
@@ -38,8 +38,8 @@ def long_lives(step: SearchStrategy[tuple], shortest: int, longest: int) -> Sear
     )
 
 
-class Interrupted(RuntimeError):
-    """The load was cut off here."""
+class Interrupted(BaseException):
+    """The load was cut off here: nothing on the way may take it for an error of the source."""
 
 
 @contextmanager
@@ -61,13 +61,35 @@ def cut(point: str, times: int) -> Iterator[None]:
 
 
 def load(settings: Settings, source: str, *, whole: bool = False, cut_at: tuple[str, int] | None = None) -> None:
-    """One extraction (`whole`: one reconciliation), cut off where told; both may find nothing to be cut off at."""
+    """One extraction (`whole`: one reconciliation), cut off where told; both may find nothing to be cut off at.
+
+    Loads are merged after it, and what was merged is removed, as early as can be: a life has few.
+    """
     work = reconcile_source if whole else extract_source
-    if cut_at is None:
-        work(settings, source)
-        return
-    with cut(*cut_at), suppress(Interrupted):
-        work(settings, source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing_merge, "MANY", 2)
+        patch.setattr(landing_merge, "GRACE_SECONDS", 0)
+        if cut_at is None:
+            work(settings, source)
+            merge(settings, source)
+            return
+        with cut(*cut_at), suppress(Interrupted):
+            work(settings, source)
+            merge(settings, source)
+
+
+def merge(settings: Settings, source: str) -> None:
+    """Merge the loads of a source where there are many; every row must be there as before."""
+    for entity in entities(settings, source):
+        kinds = [landing.folders(settings, source, entity.name, kind) for kind in ("rows", "deleted")]
+        if max(map(len, kinds)) < landing_merge.MANY:
+            continue
+        with landing_writer.locked(settings, source), duckdb.connect() as connection:
+            query = f"select * from ({landing.relation_sql(settings, entity)}) order by all"
+            before = connection.execute(query).fetchall()
+            landing_merge.merge_loads(connection, settings, entity)
+            query = f"select * from ({landing.relation_sql(settings, entity)}) order by all"
+            assert connection.execute(query).fetchall() == before
 
 
 def go_through(

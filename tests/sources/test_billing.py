@@ -171,7 +171,7 @@ def test_what_a_client_wrote_never_lands(billing, home):
     )
     extract_source(settings, "billing")
     reconcile_source(settings, "billing")
-    part = landing.loads(settings, "billing", "feedback")[0].part
+    part = landing.folders(settings, "billing", "feedback", "rows")[0].part
     assert b"secret opinion" not in part.read_bytes()
     assert "body" not in {
         column["name"] for load in landing.loads(settings, "billing", "feedback") for column in load.manifest["schema"]

@@ -175,7 +175,7 @@ def test_extra_columns_and_unknown_files_are_ignored_with_a_notice(settings, fol
         extract_source(settings, "files")
     assert "entity clients: extra columns ignored: phone" in caplog.text
     assert "client.csv was ignored: it is not named <entity>.csv" in caplog.text
-    part = landing.loads(settings, "files", "clients")[0].part
+    part = landing.folders(settings, "files", "clients", "rows")[0].part
     assert b"7900" not in part.read_bytes()
     assert landed_rows(settings, "files__clients", "name, registered_at") == [("One", "2024-01-01")]
 

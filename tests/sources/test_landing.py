@@ -86,7 +86,7 @@ def test_a_missing_or_cut_part_is_named_and_a_changed_one_fails_its_checksum(fol
     settings = settings_for(sources=["files"], files_dir=folder)
     extract_source(settings, "files")
     assert landing.verify(settings) == []
-    part = landing.loads(settings, "files", "clients")[0].part
+    part = landing.folders(settings, "files", "clients", "rows")[0].part
     content = part.read_bytes()
     part.write_bytes(content[:-1] + b"x")
     assert landing.verify(settings) == [f"{part} does not have the checksum of its manifest"]
@@ -105,7 +105,7 @@ def test_the_manifest_says_what_was_landed(folder, settings_for):
     assert manifest["is_full"] is True
     assert manifest["complete_until"] == "2026-01-01"
     assert {"name": "client_key", "type": "VARCHAR"} in manifest["schema"]
-    assert manifest["files"][0]["sha256"] == landing.sha256(load.part)
+    assert manifest["files"][0]["sha256"] == landing.sha256(load.folder / landing.PART)
 
 
 def test_load_ids_grow_even_when_the_clock_was_set_back(settings_for, home):

@@ -82,7 +82,7 @@ def test_a_mapped_query_lands_canonical_rows_with_the_clock_of_the_file(phone, l
     assert _rows(extract_source(settings, "phone")) == (1, 0)
     columns = "contact_key, client_key, direction, channel, purpose, occurred_at = timestamptz '2025-01-01 00:00:00+00'"
     assert landed_rows(settings, "phone__contacts", columns) == [("c1", "C1", "inbound", "call", "service", True)]
-    assert b"+7 900" not in landing.loads(settings, "phone", "contacts")[0].part.read_bytes()
+    assert b"+7 900" not in landing.folders(settings, "phone", "contacts", "rows")[0].part.read_bytes()
 
 
 def test_a_database_without_a_schema_public_is_read(postgres_server, mapped, landed_rows):
