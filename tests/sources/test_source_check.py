@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from retention.cli import app
 from retention.findings import Level
 from retention.source_check import check_source
-from retention.sources import bitrix24
+from retention.sources import bitrix24_portal
 from retention.sources.database import DatabaseSource, connect_database
 from tests.publish.company import write_company
 from tests.sources import portal as portals
@@ -109,7 +109,7 @@ def test_a_system_that_does_not_answer_is_a_finding_without_its_password(setting
 
 
 def test_a_portal_that_does_not_answer_is_not_said_to_answer(settings_for, monkeypatch):
-    monkeypatch.setattr(bitrix24, "sleep", lambda seconds: None)
+    monkeypatch.setattr(bitrix24_portal, "sleep", lambda seconds: None)
     (finding,) = check_source(
         settings_for(sources=["bitrix24"], bitrix24_url="http://127.0.0.1:1/rest/1/c0de/"), "bitrix24"
     )
