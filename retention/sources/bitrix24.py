@@ -225,6 +225,9 @@ class Bitrix24Source:
         user = "an administrator" if profile.get("ADMIN") else f"user {profile.get('ID')}"
         return f"whatever {user} may in {', '.join(scopes)} (no webhook only reads: let a user with few rights own it)"
 
+    def check(self) -> None:
+        """Nothing beforehand: the fields of a list are compared when it is its turn."""
+
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
         """The first page of the entity, or what there is of it."""
         assert isinstance(entity, Method)

@@ -80,6 +80,9 @@ class DatabaseSource:
         rows = self.native("the rights of the account", _RIGHTS[self.kind])
         return ", ".join(f"{what} on {where}" for what, where in rows)
 
+    def check(self) -> None:
+        """Nothing beforehand: the schema of a table is compared when it is its turn."""
+
     def schema(self, entity: Entity) -> dict[str, str]:
         rows = self.run(
             entity.label,
@@ -235,7 +238,10 @@ Opened = TypeVar("Opened", bound=DatabaseSource)
 
 @contextmanager
 def connect_database(
-    settings: Settings, source: str, zone: ZoneInfo | None = None, kind_of_source: type[Opened] = DatabaseSource
+    settings: Settings,
+    source: str,
+    zone: ZoneInfo | None = None,
+    kind_of_source: Callable[..., Opened] = DatabaseSource,
 ) -> Iterator[Opened]:
     """Attach the database of `source` read-only: the address in the setting `<source>_url`.
 

@@ -142,6 +142,27 @@ def test_a_mistake_that_only_the_database_knows_is_told_with_its_line(phone, map
     assert not landing.loads(broken, "phone", "contacts")
 
 
+FEEDBACK = """  feedback:
+    query: |
+      select number as feedback_key, client as client_key, 'survey' as kind, inward as is_public,
+        at as submitted_at
+      from cals
+"""
+
+
+def test_a_mistake_in_one_query_keeps_all_from_landing_and_no_mistake_hides_another(phone, mapped):
+    execute, settings = phone
+    execute(_call(1, "2025-01-01 09:00"))
+    url = settings.url("phone").get_secret_value()
+    with pytest.raises(SourceError, match=r"phone\.yml:12: entities\.feedback\.query: .*cals"):
+        extract_source(mapped(MAPPING + FEEDBACK, url), "phone")
+    assert not landing.loads(settings, "phone", "contacts")
+    with pytest.raises(SourceError) as error:
+        extract_source(mapped(MAPPING.replace("cursor: changed", "cursor: stamp") + FEEDBACK, url), "phone")
+    lines = [line.partition("phone.yml:")[2].partition(": ")[0] for line in str(error.value).splitlines()]
+    assert lines == ["9", "12"]
+
+
 def test_all_mistakes_of_a_file_are_told_at_once_without_a_database(mapped):
     settings = mapped(
         "timezone: Mars/Base\nentities:\n  contacts:\n    cursr: a\n    overlap: soon\n"
