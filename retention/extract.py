@@ -111,8 +111,7 @@ def _each_entity(
         connection = duck_connect(settings.extensions)
         try:
             run = _Run(settings, opened, connection, landing.today_complete(settings, opened.clock()), report)
-            if isinstance(opened, FilesSource):
-                opened.check()
+            opened.check()
             for entity in entities(settings, source):
                 started = time.monotonic()
                 try:

@@ -9,7 +9,9 @@ from retention import schema_drift
 from retention.findings import Finding, good, warning, wrong
 from retention.settings import Settings
 from retention.sources import Entity, Source, SourceError, entities, open_source
+from retention.sources.contract import CANONICAL
 from retention.sources.files import FilesSource
+from retention.sources.sql import MappedEntity
 
 # A clock that is further off than this makes days count as complete that are not, or the other way round.
 CLOCK_SECONDS = 30
@@ -26,7 +28,7 @@ def check_source(settings: Settings, source: str) -> Iterator[Finding]:
             yield from _rights(opened, source)
             yield from _clock(theirs, source)
             if isinstance(opened, FilesSource):
-                opened.check()
+                opened.check()  # of a mapping, the mistakes are told with each entity below
             for entity in entities(settings, source):
                 is_absent = isinstance(opened, FilesSource) and opened.path(entity) is None
                 if is_absent or not entity.is_there:
@@ -73,13 +75,35 @@ def _entity(settings: Settings, opened: Source, entity: Entity) -> Iterator[Find
         yield warning(entity.label, "every column is there, but no row: is the account allowed to see them?")
         return
     yield good(entity.label, _words(entity, rows))
+    if isinstance(entity, MappedEntity):
+        yield from _unknown_codes(entity, rows)
+
+
+def _unknown_codes(entity: MappedEntity, rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+    """Columns with values that are none of the contract's codes, judged as in a build: an optional one may be empty.
+
+    The values are not shown: in a column that was mapped by mistake they may be names, and a name looks like a code.
+    """
+    contract = CANONICAL[entity.name]
+    for column, codes in contract.codes.items():
+        known = {*codes, "", None} if column in contract.optional else set(codes)
+        if unknown := sum(row.get(column) not in known for row in rows):
+            yield wrong(
+                f"{entity.label}: {column}",
+                f"{unknown} of {_count(rows)} have none of the codes {', '.join(codes)}"
+                f"{' (or nothing)' if column in contract.optional else ''}, and would go to quarantine. Translate what "
+                f"your system says in the query at {entity.described_in}; a select distinct in the database shows it.",
+            )
+
+
+def _count(rows: Sequence[dict[str, Any]]) -> str:
+    return f"{len(rows)} rows sampled" if len(rows) > 1 else "1 row sampled"
 
 
 def _words(entity: Entity, rows: Sequence[dict[str, Any]]) -> str:
     """What a sample is like, without a value of it: values may be names."""
     empty = [name for name in entity.columns if all(row.get(name) is None for row in rows)]
-    count = f"{len(rows)} rows sampled" if len(rows) > 1 else "1 row sampled"
-    seen = f"{count}, {len(entity.columns)} columns"
+    seen = f"{_count(rows)}, {len(entity.columns)} columns"
     if not empty:
         return f"{seen}, each with values"
     return f"{seen}; empty in all of these rows: {', '.join(empty)}"

@@ -34,6 +34,13 @@ class Source(Protocol):
         """What the account could change at the system, in words; empty when nothing, as it should be."""
         ...
 
+    def check(self) -> None:
+        """Called before anything is read: look at what a person wrote for this project (a mapping, a folder of files).
+
+        Raises SourceError with everything that is wrong.
+        """
+        ...
+
     def schema(self, entity: Entity) -> dict[str, str]:
         """Column -> type of everything the system offers for this entity, read or not."""
         ...

@@ -10,16 +10,12 @@ them unasked (user.get).
 
 import json
 import logging
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
 from typing import Any
-from urllib.parse import urlsplit
 
 import duckdb
 
@@ -27,6 +23,7 @@ from retention.duck import connect as duck_connect
 from retention.duck import literal
 from retention.settings import Settings
 from retention.sources import bitrix24_mapping, interrupted
+from retention.sources.bitrix24_portal import open_portal, told_apart
 from retention.sources.entity import Entity, SourceError
 from retention.sources.mapping import MappingFile
 
@@ -35,15 +32,7 @@ log = logging.getLogger(__name__)
 COMPANY, DEAL = 4, 2
 COMPANY_OWNER = "4"
 
-# Waits between attempts, in seconds. Being told to slow down is normal and worth twelve minutes (an operation limit is
-# lifted after ten); a server that is not there is not.
-SLOW_DOWN_WAITS = (0.5, 1, 2, 4, 8, 16, 32, *[60] * 11)
-UNREACHABLE_WAITS = (0.5, 1, 2, 4)
-SLOW_DOWN_CODES = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT"}
-SERVER_ERROR_CODES = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
-REFUSAL_CODES = {"EXPIRED_TOKEN", "INVALID_TOKEN", "INVALID_CREDENTIALS", "NO_AUTH_FOUND", "ACCESS_DENIED"}
 PAGED_ATTEMPTS = 5
-TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -225,16 +214,19 @@ class Bitrix24Source:
         self._connection = connection
 
     def clock(self) -> datetime | None:
-        with _told_apart("bitrix24"):
+        with told_apart("bitrix24"):
             return datetime.fromisoformat(self._portal.call_method("server.time", {})["result"])
 
     def may_write(self) -> str:
         """An inbound webhook has all rights of the user who made it, within its scopes: there is no reading one."""
-        with _told_apart("bitrix24"):
+        with told_apart("bitrix24"):
             scopes = self._portal.call_method("scope", {})["result"]
             profile = self._portal.call_method("profile", {})["result"]
         user = "an administrator" if profile.get("ADMIN") else f"user {profile.get('ID')}"
         return f"whatever {user} may in {', '.join(scopes)} (no webhook only reads: let a user with few rights own it)"
+
+    def check(self) -> None:
+        """Nothing beforehand: the fields of a list are compared when it is its turn."""
 
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
         """The first page of the entity, or what there is of it."""
@@ -242,7 +234,7 @@ class Bitrix24Source:
         if not entity.is_there:
             return []
         names = list(entity.columns)
-        with _told_apart(entity.label):
+        with told_apart(entity.label):
             answer = self._portal.call_method(entity.method, _parameters(entity, names, {}))["result"]
         items = answer["items"] if isinstance(answer, dict) else answer
         return [_row(entity, names, item) for item in items[:rows]]
@@ -259,7 +251,7 @@ class Bitrix24Source:
         parameters: dict[str, Any] = {}
         if entity.entity_type:
             parameters = {"entityTypeId": entity.entity_type, "useOriginalUfNames": "Y"}
-        with _told_apart(entity.label):
+        with told_apart(entity.label):
             answer = self._portal.call_method(entity.fields_method, parameters)["result"]
         fields = answer.get("fields", answer) if isinstance(answer, dict) else {}
         offered = {
@@ -295,7 +287,7 @@ class Bitrix24Source:
             self._read(entity, names, since, until, target, on_rows)
             return None
         request = json.dumps([entity.definition, names, str(since), str(until)])
-        with interrupted.attempt(target.parent.parent, request, entity.key[0]) as going, _told_apart(entity.label):
+        with interrupted.attempt(target.parent.parent, request, entity.key[0]) as going, told_apart(entity.label):
             if going.is_continued:
                 log.info("%s: going on behind the %s rows of an attempt that was cut off", entity.label, going.rows)
             for count, item in enumerate(self._list(entity, names, since, until, going.last_id), start=going.rows + 1):
@@ -321,7 +313,7 @@ class Bitrix24Source:
     ) -> None:
         assert isinstance(entity, Method)
         lines = target.with_suffix(".ndjson")
-        with _told_apart(entity.label), lines.open("w", encoding="utf-8") as handle:
+        with told_apart(entity.label), lines.open("w", encoding="utf-8") as handle:
             for count, item in enumerate(self._list(entity, names, since, until), start=1):
                 handle.write(json.dumps(_row(entity, names, item), ensure_ascii=False) + "\n")
                 if count % 1000 == 0:
@@ -347,7 +339,7 @@ class Bitrix24Source:
         if not entity.is_there:
             return []
         if entity.method == "department.get":
-            return self._page_by_page(entity.method)
+            return self._page_by_page(entity)
         conditions: dict[str, Any] = {}
         for sign, bound in ((">=", since), ("<", until)):
             if isinstance(bound, datetime):
@@ -356,7 +348,7 @@ class Bitrix24Source:
             conditions[f">={entity.key[0]}"] = behind + 1
         return self._portal.call_list_fast(entity.method, _parameters(entity, names, conditions))["result"]
 
-    def _page_by_page(self, method: str) -> list[dict[str, Any]]:
+    def _page_by_page(self, entity: Method) -> list[dict[str, Any]]:
         """A short list whose method knows no paging by id.
 
         A row that goes between two pages moves the next one to a page that was read already: a list of several pages is
@@ -367,15 +359,15 @@ class Bitrix24Source:
             found: list[dict[str, Any]] = []
             start: int | None = 0
             while start is not None:
-                answer = self._portal.call_method(method, {"sort": "ID", "order": "ASC", "start": start})
+                answer = self._portal.call_method(entity.method, {"sort": "ID", "order": "ASC", "start": start})
                 found += answer["result"]
                 start = answer.get("next")
             if len(found) == len(answer["result"]) or found == before:
                 return found
             before = found
-        raise ChangedMeanwhile(
-            f"{method} gave something else each of the {PAGED_ATTEMPTS} times it was read. Load again when nobody is "
-            f"working on it."
+        raise SourceError(
+            f"{entity.label}: {entity.method} gave something else each of the {PAGED_ATTEMPTS} times it was read. Load "
+            f"again when nobody is working on it."
         )
 
 
@@ -423,127 +415,9 @@ def connect(settings: Settings, source: str) -> Iterator[Bitrix24Source]:
             f"RETENTION_SOURCES."
         )
     file, _ = bitrix24_mapping.read_mapping(settings)
-    portal = _portal(settings.bitrix24_url.get_secret_value())
+    portal = open_portal(settings.bitrix24_url.get_secret_value())
     connection = duck_connect(settings.extensions)
     try:
         yield Bitrix24Source(portal, connection, file)
     finally:
         connection.close()
-
-
-def _portal(url: str) -> Any:
-    """The SDK's webhook client, with this project's waits.
-
-    The SDK writes https:// in front of every portal (an own test portal has http), gives up on a limit after a few
-    seconds, and only logs when a part of a batch failed, which would lose rows in silence. All its list functions go
-    through `call_method`, so that is the one place to change.
-    """
-    from b24pysdk import errors
-    from b24pysdk.api.callers import call
-    from b24pysdk.credentials import BitrixWebhook
-
-    parts = urlsplit(url)
-    token = re.fullmatch(r"/rest/(\d+/[^/]+)/?", parts.path)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not token:
-        raise SourceError("bitrix24: RETENTION_BITRIX24_URL must look like https://<portal>/rest/<user>/<code>/")
-    base = f"{parts.scheme}://{parts.netloc}/rest/{token.group(1)}"
-    if parts.hostname in ("127.0.0.1", "localhost"):
-        # The SDK's requests go through the machine's proxy, which cannot reach a portal on loopback.
-        os.environ["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), parts.hostname)))
-
-    class Portal(BitrixWebhook):
-        def call_method(self, api_method: str, params: Any = None, **_: Any) -> Any:
-            slow_down, unreachable = iter(SLOW_DOWN_WAITS), iter(UNREACHABLE_WAITS)
-            while True:
-                try:
-                    # One attempt of the SDK each: the waits are counted here.
-                    answer = call(f"{base}/{api_method}.json", params=params, timeout=TIMEOUT_SECONDS, max_retries=1)
-                except errors.BitrixSDKException as error:
-                    failure = error
-                else:
-                    failed = answer["result"].get("result_error") if api_method == "batch" else None
-                    if not failed:
-                        return answer
-                    failure = PartOfBatchFailed(failed)
-                wait = None
-                if _is_slow_down(failure):
-                    wait = next(slow_down, None)
-                elif _is_unreachable(failure):
-                    wait = next(unreachable, None)
-                if wait is None:
-                    raise failure
-                log.debug("%s: %s; again in %s s", api_method, type(failure).__name__, wait)
-                sleep(wait)
-
-    return Portal(domain=parts.netloc, webhook_token=token.group(1))
-
-
-class ChangedMeanwhile(RuntimeError):
-    """A list did not stand still while it was read."""
-
-
-class PartOfBatchFailed(RuntimeError):
-    """Commands of a batch failed while the batch itself was answered with 200. `codes`: the error of each."""
-
-    def __init__(self, failed: Any) -> None:
-        parts = list(failed.values() if isinstance(failed, dict) else failed)
-        self.codes = {str(part.get("error", part) if isinstance(part, dict) else part).upper() for part in parts}
-        first = parts[0] if isinstance(parts[0], dict) else {"error": parts[0]}
-        super().__init__(f"{first.get('error')} {first.get('error_description', '')}".strip())
-
-
-def _is_slow_down(failure: Exception) -> bool:
-    """Whether the portal, or a gateway in front of it, says that it is asked too much."""
-    from b24pysdk import errors
-
-    if isinstance(failure, PartOfBatchFailed):
-        return failure.codes <= SLOW_DOWN_CODES
-    if isinstance(failure, errors.BitrixAPIServiceUnavailable | errors.BitrixAPITooManyRequests):
-        return True  # by its code, whatever the status
-    return isinstance(failure, errors.BitrixResponseError) and failure.response.status_code in (429, 503)
-
-
-def _is_unreachable(failure: Exception) -> bool:
-    """Whether the portal did not answer, or something in front of it did: a page of a gateway or of maintenance."""
-    from b24pysdk import errors
-
-    if isinstance(failure, PartOfBatchFailed):
-        return failure.codes <= SLOW_DOWN_CODES | SERVER_ERROR_CODES
-    if isinstance(failure, errors.BitrixResponseError):
-        status = failure.response.status_code
-        return status >= 500 or (status == 200 and isinstance(failure, errors.BitrixResponseJSONDecodeError))
-    return isinstance(failure, errors.BitrixRequestError)
-
-
-@contextmanager
-def _told_apart(label: str) -> Iterator[None]:
-    """Turn an error of the SDK into one that says what to do, without the webhook's code in it."""
-    from b24pysdk import errors
-
-    try:
-        yield
-    except (errors.BitrixAPIUnauthorized, errors.BitrixAPIForbidden, PartOfBatchFailed) as error:
-        if isinstance(error, PartOfBatchFailed) and not error.codes & REFUSAL_CODES:
-            raise SourceError(f"{label}: {scrub(str(error))}") from None
-        raise SourceError(
-            f"{label}: the portal refuses the webhook: {scrub(str(error)).rstrip('.')}. Check that the webhook in "
-            f"RETENTION_BITRIX24_URL still exists and has the rights crm, user and department."
-        ) from None
-    except errors.BitrixRequestError as error:
-        raise SourceError(
-            f"{label}: the portal does not answer: {scrub(str(error)).rstrip('.')}. Check RETENTION_BITRIX24_URL."
-        ) from None
-    except errors.BitrixResponseJSONDecodeError as error:
-        raise SourceError(
-            f"{label}: {error.response.status_code} and a page that is no answer of the interface came instead of one, "
-            f"from the portal or from something in front of it. Check RETENTION_BITRIX24_URL, and load again later."
-        ) from None
-    except errors.BitrixAPIError as error:
-        raise SourceError(f"{label}: the portal answers {error.error}: {scrub(str(error))}") from None
-    except (errors.BitrixSDKException, ChangedMeanwhile) as error:
-        raise SourceError(f"{label}: {scrub(str(error))}") from None
-
-
-def scrub(message: str) -> str:
-    """Take the secret part of webhook addresses out of a message."""
-    return re.sub(r"(/rest/)\d+/[^/\s'\"]+", r"\1***/***", message)[:600]

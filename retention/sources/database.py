@@ -22,6 +22,7 @@ from retention.sources.entity import Entity, SourceError
 DATABASE = "source"
 CONNECT_SECONDS = 15
 LOCK_SECONDS = 10
+SHORT_PASSWORD = 6
 # Rows of a large table that are read in one go. A page takes a second or two.
 PAGE_ROWS = 100_000
 # Scheme of an address -> kind of database.
@@ -79,6 +80,9 @@ class DatabaseSource:
     def may_write(self) -> str:
         rows = self.native("the rights of the account", _RIGHTS[self.kind])
         return ", ".join(f"{what} on {where}" for what, where in rows)
+
+    def check(self) -> None:
+        """Nothing beforehand: the schema of a table is compared when it is its turn."""
 
     def schema(self, entity: Entity) -> dict[str, str]:
         rows = self.run(
@@ -235,7 +239,10 @@ Opened = TypeVar("Opened", bound=DatabaseSource)
 
 @contextmanager
 def connect_database(
-    settings: Settings, source: str, zone: ZoneInfo | None = None, kind_of_source: type[Opened] = DatabaseSource
+    settings: Settings,
+    source: str,
+    zone: ZoneInfo | None = None,
+    kind_of_source: Callable[..., Opened] = DatabaseSource,
 ) -> Iterator[Opened]:
     """Attach the database of `source` read-only: the address in the setting `<source>_url`.
 
@@ -318,11 +325,14 @@ def _with_timeout(url: str, *, options: bool = True) -> str:
 
 def scrub(message: str, secret: str) -> str:
     """Take a connection URL, its password and anything that looks like one out of a message, and put it on one line."""
-    password = urlsplit(secret).password
+    parts = urlsplit(secret)
     for address in (_with_timeout(secret), _with_timeout(secret, options=False), _mysql_url(secret), secret):
         message = message.replace(address, "(the configured address)")
-    for form in {password, unquote(password)} if password else set():
-        message = message.replace(form, "***")
-    message = re.sub(r"://[^@\s]*@", "://***@", message)
+    for password in filter(None, (parts.password, *re.findall(r"\bpassw(?:or)?d=([^&]*)", parts.query))):
+        for form in {password, unquote(password)}:
+            # A short one is a part of common words, which do not give it away; in an address it stands alone.
+            before, behind = (r"(?<!\w)", r"(?!\w)") if len(form) < SHORT_PASSWORD else ("", "")
+            message = re.sub(f"{before}{re.escape(form)}{behind}", "***", message)
+    message = re.sub(r"://\S*@", "://***@", message)
     message = re.sub(r"(password|passwd)\s*=\s*\S+", r"\1=***", message, flags=re.IGNORECASE)
     return " ".join(line.strip() for line in message.splitlines() if line.strip())[:600]

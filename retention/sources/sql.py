@@ -1,16 +1,16 @@
 """Any SQL database, by a mapping of queries to canonical entities: `sources/<source>.yml`.
 
 The queries are in the database's own SQL and run there: joins, casts and the condition on the cursor are its work. What
-they give are the columns of the contract, so that no staging model is needed. The mapping is checked as a whole before
-anything is read; every mistake is told with its file and line.
+they give are the columns of the contract, so that no staging model is needed. A load checks the mapping as a whole
+before it reads anything; every mistake is told with its file and line.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from retention.settings import Settings
 from retention.sources.contract import CANONICAL
 from retention.sources.database import DatabaseSource, connect_database
 from retention.sources.entity import Entity, SourceError
-from retention.sources.mapping import Mapping, MappingFile, Place, TimeZone
+from retention.sources.mapping import Mapping, MappingFile, TimeZone
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
@@ -77,20 +77,24 @@ class SqlMapping(Mapping):
     entities: dict[str, Query] = Field(min_length=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MappedEntity(Entity):
-    """A canonical entity as a query of the source gives it."""
+    """A canonical entity as a query of the source gives it, and the file that holds the query."""
 
-    query: str = ""
-    place: str = ""
+    query: str
+    file: MappingFile
 
     @property
     def described_in(self) -> str:
-        return self.place
+        return f"{self.file.path}:{self.file.line('entities', self.name)}"
 
     @property
     def is_mapped_by_hand(self) -> bool:
         return True
+
+    def error(self, problems: Iterable[tuple[str, str]]) -> SourceError:
+        """One error for (part, what is wrong with it) pairs, a part being query, cursor or overlap."""
+        return self.file.error((("entities", self.name, part), text) for part, text in problems)
 
 
 @cache
@@ -113,7 +117,7 @@ def read_mapping(settings: Settings, source: str) -> tuple[MappingFile, SqlMappi
     return _read(path, path.stat().st_mtime_ns)
 
 
-def entities(settings: Settings, source: str) -> Sequence[Entity]:
+def entities(settings: Settings, source: str) -> Sequence[MappedEntity]:
     """The canonical entities that the mapping of a source names, in its order."""
     file, mapping = read_mapping(settings, source)
     return tuple(
@@ -125,9 +129,9 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
             cursor=query.cursor,
             overlap=query.overlap if query.cursor else None,
             required=frozenset(CANONICAL[name].required) | ({query.cursor} if query.cursor else set()),
-            place=f"{file.path}:{file.line('entities', name)}",
             definition=f"{query.query}\n{query.cursor}\n{mapping.timezone or settings.company_timezone}",
             query=query.query.strip().rstrip(";"),
+            file=file,
         )
         for name, query in mapping.entities.items()
     )
@@ -139,10 +143,11 @@ def _columns(name: str, query: Query) -> dict[str, str]:
 
 
 class SqlSource(DatabaseSource):
-    """A database read by its mapping. See `retention.sources.Source` for the methods."""
+    """A database read by its mapping (the entities `mapped`). See `retention.sources.Source` for the methods."""
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, mapped: Sequence[MappedEntity], *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._mapped = mapped
         # What each query gives: the database is asked once per connection.
         self._schemas: dict[str, dict[str, str]] = {}
 
@@ -150,32 +155,30 @@ class SqlSource(DatabaseSource):
         # Timestamps without a zone are given one where they are read.
         return moment
 
-    def check_mapping(self, settings: Settings, source: str) -> None:
+    def check(self) -> None:
         """Let the database look at every query. Raises SourceError with every mistake, each with its line."""
-        file, mapping = read_mapping(settings, source)
-        problems: list[tuple[Place, str]] = []
-        for entity in entities(settings, source):
-            assert isinstance(entity, MappedEntity)
-            place = ("entities", entity.name, "query")
+        told = []
+        for entity in self._mapped:
             try:
-                offered = self.schema(entity)
+                self.schema(entity)
             except SourceError as error:
-                problems.append((place, str(error).removeprefix(f"{entity.label}: ")))
-                continue
-            problems += [(place, text) for text in _wrong_columns(entity, offered)]
-            problems += [
-                (("entities", entity.name, part), text)
-                for part, text in _wrong_cursor(mapping.entities[entity.name], offered)
-            ]
-        if problems:
-            raise file.error(problems)
+                told.append(str(error))
+        if told:
+            raise SourceError("\n".join(told))
 
     def schema(self, entity: Entity) -> dict[str, str]:
+        """What the query gives. Raises SourceError with every mistake in it and its cursor, each with its line."""
         assert isinstance(entity, MappedEntity)
         if entity.name not in self._schemas:
             native = self._native(f"select * from (\n{entity.query}\n) as q")
-            described = self.run(entity.label, f"describe {native}", entity.query)
-            self._schemas[entity.name] = {row[0]: row[1] for row in described.fetchall()}
+            try:
+                described = self.run(entity.label, f"describe {native}", entity.query).fetchall()
+            except SourceError as error:
+                raise entity.error([("query", str(error).removeprefix(f"{entity.label}: "))]) from None
+            offered = {row[0]: row[1] for row in described}
+            if problems := [*_wrong_columns(entity, offered), *_wrong_cursor(entity, offered)]:
+                raise entity.error(problems)
+            self._schemas[entity.name] = offered
         return self._schemas[entity.name]
 
     def _copy(
@@ -260,45 +263,45 @@ def _rows(path: Path) -> str:
     return f"read_parquet({literal(path)})"
 
 
-def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[str]:
+def _wrong_columns(entity: MappedEntity, offered: dict[str, str]) -> Iterator[tuple[str, str]]:
     contract = CANONICAL[entity.name]
     for name in contract.required:
         if name not in offered:
-            yield f"the required column {name} is missing; the query gives: {', '.join(offered)}"
+            yield "query", f"the required column {name} is missing; the query gives: {', '.join(offered)}"
     for name, kind in contract.types.items():
         given = offered.get(name, "").partition("(")[0]
         has_text = given not in NO_TEXT and not offered.get(name, "").endswith("]")
         if given and not (given in READABLE[kind] if kind in READABLE else has_text):
             yield (
+                "query",
                 f"the column {name} is {offered[name]} and must be a {kind}: cast it in the query, "
-                f"such as cast(… as {EXAMPLES.get(kind, EXAMPLES['text'])})"
+                f"such as cast(… as {EXAMPLES.get(kind, EXAMPLES['text'])})",
             )
 
 
-def _wrong_cursor(query: Query, offered: dict[str, str]) -> Iterator[tuple[str, str]]:
-    if query.cursor is None:
+def _wrong_cursor(entity: MappedEntity, offered: dict[str, str]) -> Iterator[tuple[str, str]]:
+    if entity.cursor is None:
         return
-    kind = offered.get(query.cursor)
+    kind = offered.get(entity.cursor)
     if kind is None:
-        yield "cursor", f"the query gives no column {query.cursor}; it gives: {', '.join(offered)}"
+        yield "cursor", f"the query gives no column {entity.cursor}; it gives: {', '.join(offered)}"
     elif kind.partition("(")[0] not in CURSORS:
         yield (
             "cursor",
-            f"{query.cursor} is {kind}, which does not grow with time: a cursor is a time, a day or a whole number",
+            f"{entity.cursor} is {kind}, which does not grow with time: a cursor is a time, a day or a whole number",
         )
-    elif (kind in INTEGERS) != isinstance(query.overlap, int):
+    elif (kind in INTEGERS) != isinstance(entity.overlap, int):
         yield (
             "overlap",
-            f"the cursor {query.cursor} is {kind}: its overlap is "
+            f"the cursor {entity.cursor} is {kind}: its overlap is "
             + ("a whole number, such as 1000" if kind in INTEGERS else "a time span, such as 1h"),
         )
 
 
 @contextmanager
 def connect(settings: Settings, source: str) -> Iterator[SqlSource]:
-    """Attach the database of `source`, and have it look at the queries of its mapping."""
+    """Attach the database of `source`. What its mapping asks of it is looked at when a load begins."""
     _, mapping = read_mapping(settings, source)
     zone = ZoneInfo(mapping.timezone or settings.company_timezone)
-    with connect_database(settings, source, zone, SqlSource) as opened:
-        opened.check_mapping(settings, source)
+    with connect_database(settings, source, zone, partial(SqlSource, entities(settings, source))) as opened:
         yield opened

@@ -16,7 +16,7 @@ from demo.systems.bitrix24.methods import ENTITY_TYPES
 from demo.systems.bitrix24.server import Bitrix24Server, Handler
 from demo.systems.bitrix24.troubles import Trouble
 from retention.settings import PROJECT_ROOT, load_settings
-from retention.sources import bitrix24
+from retention.sources import bitrix24, bitrix24_portal
 
 CODE, EXPIRED_CODE = "s3cr3tcode", "0ldc0de"
 # The portal of the mapping file that is delivered.
@@ -99,7 +99,7 @@ def running(folder: Path) -> Iterator[Portal]:
     threading.Thread(target=portal.serve_forever, daemon=True).start()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(bitrix24, "sleep", portal.wait)
+            patch.setattr(bitrix24_portal, "sleep", portal.wait)
             yield portal
     finally:
         portal.shutdown()

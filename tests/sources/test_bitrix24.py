@@ -10,7 +10,7 @@ from demo.systems.bitrix24 import methods
 from demo.systems.bitrix24.methods import ENTITY_TYPES
 from retention import landing
 from retention.extract import extract_source, reconcile_source
-from retention.sources import SourceError, bitrix24
+from retention.sources import SourceError, bitrix24, bitrix24_portal
 from tests.sources import portal as portals
 
 
@@ -29,7 +29,7 @@ def settings(portal, settings_for):
 def waits(monkeypatch) -> list[float]:
     """Do not wait, but remember for how long one would have."""
     waited: list[float] = []
-    monkeypatch.setattr(bitrix24, "sleep", waited.append)
+    monkeypatch.setattr(bitrix24_portal, "sleep", waited.append)
     return waited
 
 

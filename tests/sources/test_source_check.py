@@ -1,15 +1,16 @@
-"""Harm: an account that could change billing, a clock that is an hour off or a column that is not there would be found
-out by wrong numbers, months later."""
+"""Harm: an account that could change billing, a clock that is an hour off, a column that is not there or a code that
+nobody translated would be found out by wrong numbers, months later."""
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from retention.cli import app
 from retention.findings import Level
 from retention.source_check import check_source
-from retention.sources import bitrix24
+from retention.sources import bitrix24_portal
 from retention.sources.database import DatabaseSource, connect_database
 from tests.publish.company import write_company
 from tests.sources import portal as portals
@@ -109,7 +110,7 @@ def test_a_system_that_does_not_answer_is_a_finding_without_its_password(setting
 
 
 def test_a_portal_that_does_not_answer_is_not_said_to_answer(settings_for, monkeypatch):
-    monkeypatch.setattr(bitrix24, "sleep", lambda seconds: None)
+    monkeypatch.setattr(bitrix24_portal, "sleep", lambda seconds: None)
     (finding,) = check_source(
         settings_for(sources=["bitrix24"], bitrix24_url="http://127.0.0.1:1/rest/1/c0de/"), "bitrix24"
     )
@@ -137,3 +138,72 @@ def test_a_folder_of_files_is_checked_without_what_it_need_not_have(settings_for
     told = found(settings, "files")["files.clients"]
     assert told.level == Level.WRONG
     assert "Smith" not in told.text
+
+
+CALLS = """entities:
+  contacts:
+    query: |
+      select number as contact_key, client as client_key, way as direction, kind as channel, 'service' as purpose,
+        at as occurred_at
+      from calls
+  termination_requests:
+    query: |
+      select number as request_key, client as client_key, at as requested_at, kind as outcome, false as bonus_offered
+      from calls
+"""
+
+
+@pytest.fixture
+def phone(postgres_server, settings_for, tmp_path):
+    """Calls of a database that is read by a mapping: (its owner's connection, settings of a reader by the mapping)."""
+    database = postgres_server.database("phone")
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute("create table calls (number integer, client text, way text, kind text, at timestamptz)")
+
+        def settings(text=CALLS):
+            (tmp_path / "phone.yml").write_text(text, encoding="utf-8")
+            return settings_for(sources=["phone"], sources_dir=tmp_path, urls={"phone": database.reader_url})
+
+        yield connection, settings
+
+
+def _call(connection, way, kind, times=1):
+    for _ in range(times):
+        connection.execute("insert into calls values (1, 'C1', %s, %s, '2025-01-01 09:00+00')", [way, kind])
+
+
+def test_values_that_are_no_codes_are_told_with_their_number_and_without_themselves(phone):
+    connection, settings = phone
+    _call(connection, "inbound", "call", times=5)
+    _call(connection, "Smith", "call", times=3)
+    _call(connection, "INBOUND", "call")
+    _call(connection, None, "call")
+    findings = found(settings(CALLS.partition("  termination")[0]), "phone")
+    direction = findings["phone.contacts: direction"]
+    assert direction.level == Level.WRONG
+    assert "5 of 10 rows sampled have none of the codes inbound, outbound, and would go" in direction.text
+    assert "phone.yml:2" in direction.text
+    assert "Smith" not in str(findings)
+    assert not {"phone.contacts: channel", "phone.contacts: purpose"} & set(findings)
+
+
+def test_a_code_that_need_not_be_there_may_be_empty(phone):
+    connection, settings = phone
+    for outcome in (None, "", "released"):
+        _call(connection, "inbound", outcome)
+    assert not [subject for subject in found(settings(), "phone") if "termination_requests: " in subject]
+    _call(connection, "inbound", "freigegeben")
+    told = found(settings(), "phone")["phone.termination_requests: outcome"]
+    assert told.level == Level.WRONG
+    assert "1 of 4 rows sampled have none of the codes released, retained, withdrawn (or nothing)" in told.text
+
+
+def test_a_mistake_in_a_mapping_hides_neither_rights_and_clock_nor_the_other_queries(phone):
+    connection, settings = phone
+    _call(connection, "inbound", "call")
+    findings = found(settings(CALLS.replace("way as direction", "wey as direction")), "phone")
+    assert findings["phone: rights"].level == findings["phone: clock"].level == Level.GOOD
+    assert findings["phone.contacts"].level == Level.WRONG
+    assert "phone.yml:3: entities.contacts.query: " in findings["phone.contacts"].text
+    assert "1 row sampled" in findings["phone.termination_requests"].text
+    assert "phone" not in {subject for subject, finding in findings.items() if finding.level == Level.WRONG}

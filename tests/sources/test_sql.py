@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import psycopg
@@ -19,6 +20,7 @@ from retention.cli import app
 from retention.extract import extract_source, reconcile_source
 from retention.settings import load_settings
 from retention.sources import SourceError, entities
+from retention.sources.database import scrub
 
 TABLE = """create table calls (
     number integer primary key, client varchar(20), inward {boolean}, at {naive}, changed {naive}, phone varchar(20)
@@ -140,6 +142,27 @@ def test_a_mistake_that_only_the_database_knows_is_told_with_its_line(phone, map
     for part in told:
         assert part in str(error.value)
     assert not landing.loads(broken, "phone", "contacts")
+
+
+FEEDBACK = """  feedback:
+    query: |
+      select number as feedback_key, client as client_key, 'survey' as kind, inward as is_public,
+        at as submitted_at
+      from cals
+"""
+
+
+def test_a_mistake_in_one_query_keeps_all_from_landing_and_no_mistake_hides_another(phone, mapped):
+    execute, settings = phone
+    execute(_call(1, "2025-01-01 09:00"))
+    url = settings.url("phone").get_secret_value()
+    with pytest.raises(SourceError, match=r"phone\.yml:12: entities\.feedback\.query: .*cals"):
+        extract_source(mapped(MAPPING + FEEDBACK, url), "phone")
+    assert not landing.loads(settings, "phone", "contacts")
+    with pytest.raises(SourceError) as error:
+        extract_source(mapped(MAPPING.replace("cursor: changed", "cursor: stamp") + FEEDBACK, url), "phone")
+    lines = [line.partition("phone.yml:")[2].partition(": ")[0] for line in str(error.value).splitlines()]
+    assert lines == ["9", "12"]
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_without_a_database(mapped):
@@ -382,6 +405,35 @@ def test_a_password_with_odd_letters_is_in_no_error(settings_for, mapped, passwo
     assert "secret" not in str(told.value)
     assert "write / as %2F" in str(told.value)
     assert told.value.__cause__ is None and told.value.__context__ is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+@pytest.mark.parametrize("password", ["e", "ct", "data"])
+def test_a_short_password_leaves_the_message_whole(mapped, scheme, password):
+    with pytest.raises(SourceError) as told:
+        extract_source(mapped(MAPPING, f"{scheme}://reader:{password}@127.0.0.1:1/db"), "phone")
+    assert "the database at 127.0.0.1:1/db does not answer: " in str(told.value)
+    assert "Connection refused" in str(told.value)
+    assert "*" not in str(told.value)
+
+
+@pytest.mark.parametrize("password", ["e", "on", ".", "@", "a/b", "p@s s", "hunter2", "p@ss/w:rd"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no answer from postgres://reader:{}@h:1/db?x=1",
+        "no answer from 'reader:{}@h'",
+        'no answer with "{}"',
+        "host=h password={} port=1",
+        "postgresql://h/db?user=reader&password={}&x=1 failed",
+    ],
+)
+@pytest.mark.parametrize("address", ["postgresql://reader:{}@h:1/db", "postgresql://reader@h:1/db?password={}&x=1"])
+def test_a_password_is_in_no_form_of_an_address(address, message, password):
+    written = quote(password, safe="")
+    for form in {password, written}:
+        told = scrub(message.format(form), address.format(written))
+        assert told == scrub(message.format("***"), address.format(written))
 
 
 @pytest.mark.parametrize("text", ["entities:\x07", "entities: !!python/name:os.x", "? [a, b]\n: 1", "a: [", "\tb: 1"])

@@ -1,5 +1,5 @@
 """Harm: a mapping that is offered to be copied and does not fit the tables it speaks of; cents published as whole
-units, a trial counted as a paying client. The expected rows are written by hand from stripe/stripe.sql."""
+units, yen as cents, a trial counted as paying. The expected rows are written by hand from stripe/stripe.sql."""
 
 import shutil
 from pathlib import Path
@@ -41,6 +41,8 @@ EXPECTED = {
             ("sub_3", "cus_B", "Yearly", "199.00", "EUR", "year", "2024-02-01", "2024-03-01", "non_payment", False),
             ("sub_4", "cus_B", "Basic", "19.90", "USD", "month", "2024-05-01", None, None, True),
             ("sub_5", "cus_B", "Half-yearly", "20.00", "USD", "month", "2024-05-01", None, None, False),
+            ("sub_6", "cus_B", "Yen", "3960.00", "JPY", "month", "2024-05-01", None, None, False),
+            ("sub_7", "cus_B", "Dinar", "7.50", "KWD", "month", "2024-05-01", None, None, False),
         ],
     ),
     "invoices": (
@@ -48,6 +50,8 @@ EXPECTED = {
         [
             ("in_1", "cus_A", "2024-02-20 09:00:00+00", "59.70", "USD", "2024-03-05 10:00:00+00"),
             ("in_2", "cus_B", "2024-03-01 09:00:00+00", "199.00", "EUR", None),
+            ("in_3", "cus_B", "2024-05-01 09:00:00+00", "3960.00", "JPY", None),
+            ("in_4", "cus_B", "2024-05-01 09:00:00+00", "7.50", "KWD", None),
         ],
     ),
     "invoice_lines": (
@@ -57,6 +61,8 @@ EXPECTED = {
             ("in_1", 2, "fee", "5.00"),
             ("in_1", 3, "discount", "-5.00"),
             ("in_2", 1, "usage", "199.00"),
+            ("in_3", 1, "subscription", "3960.00"),
+            ("in_4", 1, "subscription", "7.50"),
         ],
     ),
     "payments": (
@@ -64,14 +70,18 @@ EXPECTED = {
         [
             ("ch_1", "cus_A", "in_1", "59.70", "USD", "succeeded", "2024-02-10 09:05:00+00"),
             ("ch_2", "cus_B", "in_2", "199.00", "EUR", "failed", "2024-03-01 09:05:00+00"),
+            ("ch_4", "cus_B", "in_3", "3960.00", "JPY", "succeeded", "2024-05-01 09:05:00+00"),
+            ("ch_5", "cus_B", "in_4", "7.50", "KWD", "succeeded", "2024-05-01 09:05:00+00"),
         ],
     ),
     "refunds": (
-        "refund_key, client_key, amount::varchar, decision, decided_at::varchar",
+        "refund_key, client_key, amount::varchar, currency, decision, decided_at::varchar",
         [
-            ("re_1", "cus_A", "19.90", "paid", "2024-03-01 10:00:00+00"),
-            ("re_2", "cus_A", "10.00", None, None),
-            ("re_3", "cus_A", "10.00", "refused", "2024-03-03 10:00:00+00"),
+            ("re_1", "cus_A", "19.90", "USD", "paid", "2024-03-01 10:00:00+00"),
+            ("re_2", "cus_A", "10.00", "USD", None, None),
+            ("re_3", "cus_A", "10.00", "USD", "refused", "2024-03-03 10:00:00+00"),
+            ("re_4", "cus_B", "1980.00", "JPY", "paid", "2024-05-02 10:00:00+00"),
+            ("re_5", "cus_B", "2.50", "KWD", "paid", "2024-05-02 10:00:00+00"),
         ],
     ),
 }
