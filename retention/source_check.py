@@ -10,6 +10,7 @@ from retention.findings import Finding, good, warning, wrong
 from retention.settings import Settings
 from retention.sources import Entity, Source, SourceError, entities, open_source
 from retention.sources.contract import CANONICAL
+from retention.sources.entity import without_values
 from retention.sources.files import FilesSource
 from retention.sources.sql import MappedEntity
 
@@ -65,9 +66,10 @@ def _clock(theirs: datetime | None, source: str) -> Iterator[Finding]:
 
 def _entity(settings: Settings, opened: Source, entity: Entity) -> Iterator[Finding]:
     try:
-        schema = opened.schema(entity)
-        schema_drift.check_schema(settings, entity, schema)
-        rows = opened.sample(entity, SAMPLE_ROWS)
+        with without_values(entity):
+            schema = opened.schema(entity)
+            schema_drift.check_schema(settings, entity, schema)
+            rows = opened.sample(entity, SAMPLE_ROWS)
     except SourceError as error:
         yield wrong(entity.label, str(error).removeprefix(f"{entity.label}: "))
         return

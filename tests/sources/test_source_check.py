@@ -207,3 +207,20 @@ def test_a_mistake_in_a_mapping_hides_neither_rights_and_clock_nor_the_other_que
     assert "phone.yml:3: entities.contacts.query: " in findings["phone.contacts"].text
     assert "1 row sampled" in findings["phone.termination_requests"].text
     assert "phone" not in {subject for subject, finding in findings.items() if finding.level == Level.WRONG}
+
+
+def test_an_error_that_nobody_foresaw_hides_neither_the_other_tables_nor_shows_a_row(desk, monkeypatch):
+    _, settings = desk
+    real = DatabaseSource.sample
+
+    def fails(self, entity, rows=10):
+        if entity.name == "ticket":
+            raise OverflowError("Anna Agent is too large")
+        return real(self, entity, rows)
+
+    monkeypatch.setattr(DatabaseSource, "sample", fails)
+    findings = found(settings)
+    assert findings["znuny.ticket"].level == Level.WRONG
+    assert "OverflowError at test_source_check.py:" in findings["znuny.ticket"].text
+    assert "Anna" not in str(findings)
+    assert findings["znuny.users"].level == Level.GOOD
