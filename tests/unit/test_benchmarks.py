@@ -1,6 +1,7 @@
 """Harm prevented: a measurement that nobody can repeat, because the program that took it does not run any more."""
 
-from benchmarks import extraction
+from benchmarks import extraction, hourly
+from retention.sources import database
 
 
 def test_the_benchmark_of_extraction_runs_and_reads_the_same_rows_in_every_way(capsys, monkeypatch):
@@ -9,3 +10,16 @@ def test_the_benchmark_of_extraction_runs_and_reads_the_same_rows_in_every_way(c
     table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| 1,200 ")]
     assert [line[2].strip() for line in table] == list(extraction.WAYS)
     assert all(float(line[3].split("(")[0]) > 0 for line in table)
+
+
+def test_the_benchmark_of_an_hourly_load_runs_and_reads_the_same_changes_in_either_way(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["hourly", "--rows", "300", "--runs", "1"])
+    # Tables too large for one page: else there is only one way.
+    monkeypatch.setattr(database, "PAGE_ROWS", 50)
+    monkeypatch.setattr(database, "RECENT_ROWS", 50)
+    monkeypatch.setattr(hourly, "CHANGED_TICKETS", 10)
+    hourly.main()
+    table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| 1,200 ")]
+    assert [line[2].strip() for line in table] == ["by tickets", "by ids"]
+    assert table[0][3] == table[1][3]
+    assert int(table[0][3]) > 60
