@@ -160,7 +160,7 @@ def _extract_entity(run: _Run, entity: Entity, reread: Reread | None = None) -> 
     if reread.is_everything or not isinstance(since, datetime):
         return _read_changes(run, entity, schema, None)
     first, end = (_stamp(run, day) if day else None for day in (reread.first, reread.end))
-    return _read_changes(run, entity, schema, first, until=end, is_backfill=True)
+    return _read_changes(run, entity.read_thoroughly(), schema, first, until=end, is_backfill=True)
 
 
 def _stamp(run: _Run, day: date) -> datetime:
@@ -271,7 +271,8 @@ def _reconcile_entity(run: _Run, entity: Entity) -> _Counts:
         deleted = _write_tombstones(run, entity, keys)
     if missed:
         log.info("%s: %s rows had been missed or changed since the last load", entity.label, missed)
-        again = _read_changes(run, entity, schema, first_missed)
+        # What an ordinary load has missed, another one would miss again.
+        again = _read_changes(run, entity.read_thoroughly(), schema, first_missed)
         read, rows, deleted = again.read, again.rows, deleted + again.deleted
     if moved_back and entity.is_mapped_by_hand:
         raise CursorMovedBackError(moved_back)

@@ -211,9 +211,12 @@ create table if not exists dynamic_field_value (
     value_int bigint
 );
 
-create index if not exists ticket_change_time on ticket (change_time);
+-- Those of Znuny's indexes that a query of the warehouse could go by. It has none on change_time.
+create index if not exists ticket_create_time on ticket (create_time);
+create index if not exists ticket_history_create_time on ticket_history (create_time);
+create index if not exists ticket_history_history_type_id on ticket_history (history_type_id);
 create index if not exists ticket_history_ticket_id on ticket_history (ticket_id);
-create index if not exists ticket_history_change_time on ticket_history (change_time);
+create index if not exists article_article_sender_type_id on article (article_sender_type_id);
 create index if not exists article_ticket_id on article (ticket_id);
-create index if not exists article_change_time on article (change_time);
-create index if not exists dynamic_field_value_object on dynamic_field_value (object_id, field_id);
+create index if not exists dynamic_field_value_field_values on dynamic_field_value (object_id, field_id);
+create index if not exists dynamic_field_value_search_int on dynamic_field_value (field_id, value_int);

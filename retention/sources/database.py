@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,10 @@ LOCK_SECONDS = 10
 SHORT_PASSWORD = 6
 # Rows of a large table that are read in one go. A page takes a second or two.
 PAGE_ROWS = 100_000
+# How many of the newest rows of a table with a parent an ordinary load looks through.
+RECENT_ROWS = 100_000
+# Changed parents whose rows are read in one go. Of a list of a thousand MariaDB would make a join.
+PAGE_PARENTS = 500
 # Scheme of an address -> kind of database.
 SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 PORTS = {"postgres": 5432, "mysql": 3306}
@@ -37,12 +41,20 @@ class Table(Entity):
 
     `expressions`: column -> SQL where a column is not taken as it stands (to leave private parts of it out).
     `condition`: SQL that chooses the rows. Both are plain SQL that every database understands.
-    `page`: a whole number that grows with every row, where the table is large: it is then read in ranges of it.
+    `page`: a whole number that grows with every row, where the table is large: it is then read in ranges of it. It
+    must be the primary key or have an index.
+    `parent`: (column, table), for a large table without an index on its cursor: the column has one, and names by its
+    `id` a row of the other table, whose cursor of the same name moves when rows here are changed. Where that spares
+    pages, an ordinary load reads the newest rows and those of parents that changed, and no others.
     """
 
     expressions: Mapping[str, str] = field(default_factory=dict)
     condition: str = ""
     page: str = ""
+    parent: tuple[str, str] | None = None
+
+    def read_thoroughly(self) -> Entity:
+        return replace(self, parent=None)
 
     @property
     def query(self) -> str:
@@ -152,15 +164,33 @@ class DatabaseSource:
 
     def _pages(self, entity: Entity, bounds: list[str]) -> list[list[str]]:
         """Conditions that part a table into pages; a single empty one where it is small or has nothing to go by."""
-        column = getattr(entity, "page", "")
-        if not column:
+        if not isinstance(entity, Table) or not entity.page:
             return [[]]
-        query = f"select min({column}), max({column}) from (\n{_query(entity)}\n) as q{_where(bounds)}"
-        first, last = self.native(entity.label, query)[0]
+        # Both ends of a table are at hand in its index. Those of the rows within the bounds of another column are not:
+        # to find them is to read the table once, in one statement.
+        within = bounds if entity.cursor == entity.page else []
+        ends = f"select min({entity.page}), max({entity.page}) from {entity.name}{_where(within)}"
+        first, last = self.native(entity.label, ends)[0]
         if first is None or last - first < PAGE_ROWS:
             return [[]]
-        starts = range(first, last + 1, PAGE_ROWS)
-        return [[f"{column} >= {start}", f"{column} < {start + PAGE_ROWS}"] for start in starts]
+        every = _ranges(entity.page, first, last)
+        if not bounds or not entity.parent:
+            return every
+        return min(every, self._pages_of_changes(entity, bounds, first, last), key=len)
+
+    def _pages_of_changes(self, entity: Table, bounds: list[str], first: int, last: int) -> list[list[str]]:
+        """Pages of the newest rows, and of the older ones whose parents changed: no row is in two of them."""
+        assert entity.parent
+        column, table = entity.parent
+        newest = max(first, last - RECENT_ROWS + 1)
+        changed = self.native(entity.label, f"select id from {table}{_where(bounds)} order by id")
+        parents = [str(row[0]) for row in changed]
+        # Lists and not a subquery, pages and not an `or`: the database has no other way than by its indexes.
+        older = [
+            [f"{column} in ({', '.join(parents[start : start + PAGE_PARENTS])})", f"{entity.page} < {newest}"]
+            for start in range(0, len(parents), PAGE_PARENTS)
+        ]
+        return [*_ranges(entity.page, newest, last), *older]
 
     def _select(self, entity: Entity, names: list[str]) -> str:
         """The columns in the form in which they land."""
@@ -199,6 +229,11 @@ class DatabaseSource:
 def _query(entity: Entity) -> str:
     query: str = entity.query  # type: ignore[attr-defined]  # of a Table or a MappedEntity
     return query
+
+
+def _ranges(column: str, first: int, last: int) -> list[list[str]]:
+    starts = range(first, last + 1, PAGE_ROWS)
+    return [[f"{column} >= {start}", f"{column} < {start + PAGE_ROWS}"] for start in starts]
 
 
 def _where(conditions: list[str]) -> str:

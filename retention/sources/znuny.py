@@ -2,9 +2,12 @@
 
 Cursors: `change_time`, which moves with every change, also when a merge carries articles and history to another ticket
 (their ids, which ascend too, stay the same then); `dynamic_field_value.id`, since Znuny writes a value anew when it
-changes. Timestamps are naive, in the zone of the setting `znuny_timezone`, to the second: the overlap of two hours also
-covers the hour that a clock change repeats. Deletes are physical and found by reconciliation. Lookup tables are small
-and read whole, the large ones in pages of their id.
+changes. No table has an index on `change_time`: of articles and history an ordinary load reads the newest rows, and
+those of the tickets that changed, as both do in a merge. An older article that is shown to the client, or hidden from
+the client, leaves its ticket as it was; the reconciliation finds it, as it finds rows that were committed late.
+Timestamps are naive, in the zone of the setting `znuny_timezone`, to the second: the overlap of two hours also covers
+the hour that a clock change repeats. Deletes are physical and found by reconciliation. Lookup tables are small and read
+whole, the large ones in pages of their id.
 
 Titles, subjects, bodies and addresses are never selected. Of a sender whom it does not know, Znuny may write the
 address into `ticket.customer_id`: that is left empty. `ticket_history.name` may hold any of them, so it is taken
@@ -132,6 +135,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
             },
             expressions={"name": f"case when {_history_type('StateUpdate')} or ({named}) then name end"},
             condition=f"{_history_type('NewTicket', 'StateUpdate', 'OwnerUpdate')} or ({named})",
+            parent=("ticket_id", "ticket"),
             **_CHANGED,
         ),
         _table(
@@ -146,6 +150,7 @@ def entities(settings: Settings, source: str) -> Sequence[Entity]:
             },
             condition="is_visible_for_customer = 1",
             also_needed=("is_visible_for_customer",),
+            parent=("ticket_id", "ticket"),
             **_CHANGED,
         ),
         _table(

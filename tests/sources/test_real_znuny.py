@@ -5,6 +5,7 @@ connector and the staging models make of its database, be it PostgreSQL or Maria
 """
 
 import json
+import re
 import time
 
 import duckdb
@@ -12,7 +13,8 @@ import pytest
 
 from retention.extract import extract_source, reconcile_source
 from retention.settings import load_settings
-from tests.sources import real_znuny
+from retention.sources.database import connect_database
+from tests.sources import desks, real_znuny
 from tests.sources.staging import stage
 
 MAPPING = """
@@ -101,7 +103,11 @@ def desk(request, package, postgres_server, mariadb_server, tmp_path_factory):
     settings = load_settings(
         folder / "home", sources=["znuny"], sources_dir=sources, znuny_url=database.reader_url, as_of="2099-01-01"
     )
-    yield Desk(znuny), settings
+    with pytest.MonkeyPatch.context() as patch:
+        # As at a large help-desk: an ordinary load goes by the newest rows and the tickets that changed.
+        patch.setattr("retention.sources.database.PAGE_ROWS", 2)
+        patch.setattr("retention.sources.database.RECENT_ROWS", 2)
+        yield Desk(znuny), settings
 
 
 def _field(name: str, kind: str) -> str:
@@ -261,6 +267,29 @@ def test_a_merge_moves_the_messages_and_a_deleted_ticket_is_gone(told):
         rows = staged(connection, f"select * from staging.stg_znuny__{model} where ticket_key = {numbers['merged']}")
         assert rows == []
     assert staged(connection, f"select * from landing.znuny__ticket where id = {numbers['deleted']}") == []
+
+
+@pytest.mark.parametrize("table", ["article", "ticket_history"])
+def test_what_rewrites_rows_touches_the_ticket_they_belong_to(told, desk, table):
+    _, settings = desk
+    rewritten = f"from {table} as r inner join ticket as t on t.id = r.ticket_id where r.change_time > r.create_time"
+    with connect_database(settings, "znuny") as source:
+        found = source.native(table, f"select t.change_time >= r.change_time {rewritten}")
+    assert found and all(touched for (touched,) in found)
+
+
+def test_the_tables_of_the_demo_have_no_index_that_znuny_has_not(desk):
+    _, settings = desk
+    with connect_database(settings, "znuny") as source:
+        real = source.native(
+            "its indexes",
+            "select tablename, indexname from pg_indexes"
+            if source.kind == "postgres"
+            else "select table_name, index_name from information_schema.statistics",
+        )
+    ours = re.findall(r"create index if not exists (\w+) on (\w+)", desks.SCHEMA.read_text(encoding="utf-8"))
+    assert len(ours) > 3
+    assert {(table, index) for index, table in ours} <= set(real)
 
 
 def test_nothing_private_lands(told, desk):

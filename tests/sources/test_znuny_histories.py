@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retention.extract import extract_source
 from retention.settings import load_settings
-from retention.sources import entities
+from retention.sources import database, entities
 from tests.sources import desks
 from tests.sources.histories import (
     POINTS,
@@ -39,6 +39,7 @@ STEP = st.one_of(
     st.tuples(st.just("topic"), TICKET, st.sampled_from(["price", "delivery"])),
     st.tuples(st.just("move"), TICKET, st.sampled_from(["HD-1", "HD-2"])),
     st.tuples(st.just("merge"), TICKET, TICKET),
+    st.tuples(st.just("show"), TICKET),
     st.tuples(st.just("delete"), TICKET),
     st.tuples(st.just("load"), st.booleans(), CUT),
     st.tuples(st.just("wait"), st.integers(1, 300)),
@@ -115,6 +116,10 @@ class Desk:
                 desks.insert_history(self.execute, self.number(), ticket, 2, "%%open%%merged%%", stamp, 5)
                 self.touch(ticket)
                 self.touch(main)
+            case ("show", ticket):
+                # To show or hide an article is the one change of a row that leaves its ticket as it was.
+                shown = f"is_visible_for_customer = 1 - is_visible_for_customer, change_time = '{self.stamp()}'"
+                self.execute(f"update article set {shown} where ticket_id = {ticket} and id % 3 = 0")
             case ("delete", ticket):
                 for table in ("article", "ticket_history"):
                     self.execute(f"delete from {table} where ticket_id = {ticket}")
@@ -135,7 +140,10 @@ class Desk:
 
 
 @pytest.fixture(params=desks.ENGINES)
-def desk(request, postgres_server):
+def desk(request, postgres_server, monkeypatch):
+    # As at a large help-desk: an ordinary load goes by the newest rows and the tickets that changed.
+    monkeypatch.setattr(database, "PAGE_ROWS", 2)
+    monkeypatch.setattr(database, "RECENT_ROWS", 2)
     mariadb_server = request.getfixturevalue("mariadb_server") if request.param == "mariadb" else None
     with desks.running(request.param, postgres_server, mariadb_server) as (execute, _, reader_url):
         desks.furnish(execute)
