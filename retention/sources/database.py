@@ -59,10 +59,18 @@ class Table(Entity):
     @property
     def query(self) -> str:
         """The rows in the database's own SQL."""
+        return f"{self._select}{f' where {self.condition}' if self.condition else ''}"
+
+    def query_where(self, conditions: list[str]) -> str:
+        """Some of the rows. The conditions stand inside: MySQL would make the whole table first and then choose."""
+        return f"{self._select}{where([*filter(None, [self.condition]), *conditions])}"
+
+    @property
+    def _select(self) -> str:
         columns = ", ".join(
             f"{self.expressions[name]} as {name}" if name in self.expressions else name for name in self.columns
         )
-        return f"select {columns} from {self.name}" + (f" where {self.condition}" if self.condition else "")
+        return f"select {columns} from {self.name}"
 
 
 class DatabaseSource:
@@ -111,7 +119,7 @@ class DatabaseSource:
         return dict(rows)
 
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
-        native = self._native(f"select * from (\n{_query(entity)}\n) as q limit {rows}")
+        native = self._native(f"select * from (\n{_query(entity, [])}\n) as q limit {rows}")
         answer = self.run(entity.label, f"select {self._select(entity, list(entity.columns))} from ({native})")
         names = [column[0] for column in answer.description or []]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
@@ -144,7 +152,7 @@ class DatabaseSource:
         pages, rows = [], 0
         for number, page in enumerate(self._pages(entity, bounds)):
             pages.append(target.with_suffix(f".{number}.parquet"))
-            native = self._native(f"select * from (\n{_query(entity)}\n) as q{_where([*bounds, *page])}")
+            native = self._native(_query(entity, [*bounds, *page]))
             copied = self.run(
                 entity.label,
                 f"copy (select {columns} from ({native})) to {literal(pages[-1])} (format parquet, compression zstd)",
@@ -169,7 +177,7 @@ class DatabaseSource:
         # Both ends of a table are at hand in its index. Those of the rows within the bounds of another column are not:
         # to find them is to read the table once, in one statement.
         within = bounds if entity.cursor == entity.page else []
-        ends = f"select min({entity.page}), max({entity.page}) from {entity.name}{_where(within)}"
+        ends = f"select min({entity.page}), max({entity.page}) from {entity.name}{where(within)}"
         first, last = self.native(entity.label, ends)[0]
         if first is None or last - first < PAGE_ROWS:
             return [[]]
@@ -183,7 +191,7 @@ class DatabaseSource:
         assert entity.parent
         column, table = entity.parent
         newest = max(first, last - RECENT_ROWS + 1)
-        changed = self.native(entity.label, f"select id from {table}{_where(bounds)} order by id")
+        changed = self.native(entity.label, f"select id from {table}{where(bounds)} order by id")
         parents = [str(row[0]) for row in changed]
         # Lists and not a subquery, pages and not an `or`: the database has no other way than by its indexes.
         older = [
@@ -226,8 +234,8 @@ class DatabaseSource:
             raise SourceError(f"{label}: {scrub(said, self._secret)}") from None
 
 
-def _query(entity: Entity) -> str:
-    query: str = entity.query  # type: ignore[attr-defined]  # of a Table or a MappedEntity
+def _query(entity: Entity, conditions: list[str]) -> str:
+    query: str = entity.query_where(conditions)  # type: ignore[attr-defined]  # of a Table or a MappedEntity
     return query
 
 
@@ -236,7 +244,8 @@ def _ranges(column: str, first: int, last: int) -> list[list[str]]:
     return [[f"{column} >= {start}", f"{column} < {start + PAGE_ROWS}"] for start in starts]
 
 
-def _where(conditions: list[str]) -> str:
+def where(conditions: list[str]) -> str:
+    """The clause that holds rows to all of the conditions; nothing when there are none."""
     return f" where {' and '.join(f'({condition})' for condition in conditions)}" if conditions else ""
 
 

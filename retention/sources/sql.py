@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field
 from retention.duck import literal, quote
 from retention.settings import Settings
 from retention.sources.contract import CANONICAL
-from retention.sources.database import DatabaseSource, connect_database
+from retention.sources.database import DatabaseSource, connect_database, where
 from retention.sources.entity import Entity, SourceError
 from retention.sources.mapping import Mapping, MappingFile, TimeZone
 
@@ -83,6 +83,10 @@ class MappedEntity(Entity):
 
     query: str
     file: MappingFile
+
+    def query_where(self, conditions: list[str]) -> str:
+        """Some of the rows, in the database's own SQL."""
+        return f"select * from (\n{self.query}\n) as q{where(conditions)}"
 
     @property
     def described_in(self) -> str:
@@ -170,7 +174,7 @@ class SqlSource(DatabaseSource):
         """What the query gives. Raises SourceError with every mistake in it and its cursor, each with its line."""
         assert isinstance(entity, MappedEntity)
         if entity.name not in self._schemas:
-            native = self._native(f"select * from (\n{entity.query}\n) as q")
+            native = self._native(entity.query_where([]))
             try:
                 described = self.run(entity.label, f"describe {native}", entity.query).fetchall()
             except SourceError as error:
