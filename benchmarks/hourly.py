@@ -47,10 +47,10 @@ class Stopwatch(DatabaseSource):
 
     longest = 0.0
 
-    def run(self, *arguments, **named):
+    def rows(self, *arguments, **named):
         started = time.monotonic()
         try:
-            return super().run(*arguments, **named)
+            return super().rows(*arguments, **named)
         finally:
             self.longest = max(self.longest, time.monotonic() - started)
 

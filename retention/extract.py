@@ -110,12 +110,13 @@ def _each_entity(
     with landing_writer.locked(settings, source), open_source(settings, source) as opened:
         connection = duck_connect(settings.extensions)
         try:
-            run = _Run(settings, opened, connection, landing.today_complete(settings, opened.clock()), report)
-            opened.check()
+            with without_values(source):
+                run = _Run(settings, opened, connection, landing.today_complete(settings, opened.clock()), report)
+                opened.check()
             for entity in entities(settings, source):
                 started = time.monotonic()
                 try:
-                    with without_values(entity):
+                    with without_values(entity.label, entity.described_in):
                         counts = work(run, entity)
                 except CursorMovedBackError as error:
                     moved_back.append(str(error))

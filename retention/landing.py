@@ -84,23 +84,28 @@ class Folder:
 
 def loads(settings: Settings, source: str, entity: str) -> list[Load]:
     """Complete loads of rows, oldest first."""
-    return [load for folder in folders(settings, source, entity, "rows") for load in folder.loads]
+    return _loads(settings, source, entity, "rows")
 
 
 def tombstones(settings: Settings, source: str, entity: str) -> list[Load]:
     """Complete loads of deleted keys, oldest first."""
-    return [load for folder in folders(settings, source, entity, "deleted") for load in folder.loads]
+    return _loads(settings, source, entity, "deleted")
+
+
+def _loads(settings: Settings, source: str, entity: str, kind: str) -> list[Load]:
+    every = (load for folder in folders(settings, source, entity, kind) for load in folder.loads)
+    return sorted(every, key=lambda load: load.load_id)
 
 
 def folders(settings: Settings, source: str, entity: str, kind: str) -> list[Folder]:
     """The folders of complete loads of a kind (`rows` or `deleted`), oldest first; each load is in one of them."""
-    found, _ = _told_apart(_complete(settings, source, entity, kind))
-    return [_opened(source, entity, kind, *place) for place in found]
+    found, _ = _told_apart(source, entity, kind, _complete(settings, source, entity, kind))
+    return found
 
 
 def replaced(settings: Settings, source: str, entity: str, kind: str) -> list[tuple[Path, Path]]:
     """Folders that are not read any more, each with the merged one that holds its loads."""
-    _, over = _told_apart(_complete(settings, source, entity, kind))
+    _, over = _told_apart(source, entity, kind, _complete(settings, source, entity, kind))
     return over
 
 
@@ -119,15 +124,22 @@ def _complete(settings: Settings, source: str, entity: str, kind: str) -> list[P
     return sorted(sorted(found, key=lambda place: place[2], reverse=True), key=lambda place: place[1])
 
 
-def _told_apart(found: list[Place]) -> tuple[list[Place], list[tuple[Path, Path]]]:
-    """Those that count, and those that lie within one of them. Merged folders never overlap otherwise."""
-    count: list[Place] = []
+def _told_apart(
+    source: str, entity: str, kind: str, places: list[Place]
+) -> tuple[list[Folder], list[tuple[Path, Path]]]:
+    """The folders that count, and the paths of those whose loads one of them holds, each with the path of that one."""
+    count: list[Folder] = []
     over: list[tuple[Path, Path]] = []
-    for place in found:
-        if count and place[2] <= count[-1][2]:
-            over.append((place[0], count[-1][0]))
-        else:
-            count.append(place)
+    widest: Folder | None = None
+    held: set[str] = set()
+    for path, first, last in places:
+        if widest and {first, last} <= held:
+            over.append((path, widest.path))
+            continue
+        folder = _opened(source, entity, kind, path, first, last)
+        count.append(folder)
+        if folder.is_merged:
+            widest, held = folder, {load.load_id for load in folder.loads}
     return count, over
 
 
@@ -137,10 +149,7 @@ def _opened(source: str, entity: str, kind: str, path: Path, first: str, last: s
     try:
         content = read_manifest(manifest, manifest.stat().st_mtime_ns)
     except ValueError as error:
-        raise SourceError(
-            f"{manifest} is damaged ({error}). Restore it from a backup, or remove the folder {path} and land "
-            f"{source}.{entity} again."
-        ) from None
+        raise SourceError(f"{manifest} is damaged ({error}). {_what_to_do(path)}") from None
     every = content["loads"] if is_merged else [content]
     some = tuple(Load(source, entity, each["load_id"], kind, path, each) for each in every)
     return Folder(path, first, last, is_merged, some, content["files"])
@@ -229,7 +238,9 @@ def relation_sql(settings: Settings, entity: Entity) -> str:
     if not filled:
         return nothing_sql(entity)
 
-    landed = {column["name"] for folder in filled for load in folder.loads for column in load.manifest["schema"]}
+    # Of loads that brought rows: a merged file has no column that nobody filled.
+    brought = [load for folder in filled for load in folder.loads if load.rows]
+    landed = {column["name"] for load in brought for column in load.manifest["schema"]}
     columns = ", ".join(
         quote(name) if name in landed else f"null::{kind} as {quote(name)}" for name, kind in entity.columns.items()
     )
@@ -319,7 +330,7 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
             if source in settings.sources:
                 body = relation_sql(settings, entity)
                 for folder in _every_folder(settings, entity):
-                    _check_files(folder)
+                    check_files(folder)
                     found += folder.loads
             connection.execute(f"create or replace view landing.{quote(f'{source}__{entity.name}')} as {body}")
     # One statement: a year of hourly loads is hundreds of thousands of rows.
@@ -347,7 +358,7 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, settings: Settin
 def verify(settings: Settings) -> list[str]:
     """Compare every landed file of the enabled sources with the checksum in its manifest.
 
-    Returns what is wrong, one sentence each.
+    Returns what is wrong, and what to do.
     """
     from retention.sources import entities
 
@@ -355,12 +366,10 @@ def verify(settings: Settings) -> list[str]:
     for source in settings.sources:
         for entity in entities(settings, source):
             for folder in _every_folder(settings, entity):
-                for file in folder.files:
-                    path = folder.path / file["name"]
-                    if not path.is_file():
-                        wrong.append(f"{path} is missing")
-                    elif sha256(path) != file["sha256"]:
-                        wrong.append(f"{path} does not have the checksum of its manifest")
+                try:
+                    check_files(folder, thoroughly=True)
+                except SourceError as error:
+                    wrong.append(str(error))
     return wrong
 
 
@@ -368,14 +377,25 @@ def _every_folder(settings: Settings, entity: Entity) -> list[Folder]:
     return [folder for kind in ("rows", "deleted") for folder in folders(settings, entity.source, entity.name, kind)]
 
 
-def _check_files(folder: Folder) -> None:
+def check_files(folder: Folder, *, thoroughly: bool = False) -> None:
+    """Compare the files of a folder with its manifest: their length, and `thoroughly` their checksums.
+
+    Raises SourceError.
+    """
     for file in folder.files:
         path = folder.path / file["name"]
-        if not path.is_file() or path.stat().st_size != file["bytes"]:
-            raise SourceError(
-                f"{path} is missing or cut short. Restore it from a backup, or remove the folder {folder.path} and "
-                f"land what it held again: `retention extract --full --source {folder.path.parent.parent.name}`."
-            )
+        is_whole = path.is_file() and path.stat().st_size == file["bytes"]
+        if not is_whole or (thoroughly and sha256(path) != file["sha256"]):
+            problem = "does not have the checksum of its manifest" if is_whole else "is missing or cut short"
+            raise SourceError(f"{path} {problem}. {_what_to_do(folder.path)}")
+
+
+def _what_to_do(folder: Path) -> str:
+    """Advice to whoever has a damaged folder of the landing zone."""
+    return (
+        f"Restore it from a backup. Only without one, remove the folder {folder}, with what of the past is only there, "
+        f"and land again what the source still has: `retention extract --full --source {folder.parent.parent.name}`."
+    )
 
 
 def sha256(path: Path) -> str:

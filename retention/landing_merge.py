@@ -12,19 +12,19 @@ import duckdb
 
 from retention import landing_writer
 from retention.duck import literal
-from retention.landing import MANIFEST, MERGED, PART, Folder, folders, parts_sql, replaced
+from retention.landing import MANIFEST, MERGED, PART, TEMPORARY, Folder, check_files, folders, parts_sql, replaced
 from retention.settings import Settings
-from retention.sources.entity import Entity
+from retention.sources.entity import Entity, SourceError
 
 log = logging.getLogger(__name__)
 
 # Fewer folders than this are quick to read.
 MANY = 32
-# A folder with more rows than this is only rewritten together with at least as many newer ones: however long a
+# A merged folder with more rows than this is only rewritten together with at least as many newer ones: however long a
 # warehouse lives, a row is rewritten a few times, not once a day.
 SMALL = 10_000
-# A build reads the folders that it found when it began.
-GRACE_SECONDS = 24 * 60 * 60
+# A build reads the folders that it found when it began. Less than a day, for who merges daily must also remove daily.
+GRACE_SECONDS = 20 * 60 * 60
 
 
 def merge_loads(connection: duckdb.DuckDBPyConnection, settings: Settings, entity: Entity) -> None:
@@ -35,7 +35,10 @@ def merge_loads(connection: duckdb.DuckDBPyConnection, settings: Settings, entit
     for kind in ("rows", "deleted"):
         for path, merged in replaced(settings, entity.source, entity.name, kind):
             if time.time() - (merged / MANIFEST).stat().st_mtime > GRACE_SECONDS:
-                shutil.rmtree(path)
+                # Under a name that is swept, should this be interrupted.
+                leftover = path.with_name(f"{TEMPORARY}{path.name}")
+                path.rename(leftover)
+                shutil.rmtree(leftover)
         newest = _newest_alike(folders(settings, entity.source, entity.name, kind))
         if len(newest) >= MANY:
             _merge(connection, settings, entity, kind, newest)
@@ -51,7 +54,7 @@ def _newest_alike(every: list[Folder]) -> list[Folder]:
     for folder in reversed(every):
         shapes = [load.manifest["schema"] for load in folder.loads if load.rows]
         shape = shape or next(iter(shapes), None)
-        if any(other != shape for other in shapes) or (taken and folder.rows > max(SMALL, rows)):
+        if any(other != shape for other in shapes) or (folder.is_merged and folder.rows > max(SMALL, rows)):
             break
         taken.append(folder)
         rows += folder.rows
@@ -61,17 +64,26 @@ def _newest_alike(every: list[Folder]) -> list[Folder]:
 def _merge(
     connection: duckdb.DuckDBPyConnection, settings: Settings, entity: Entity, kind: str, some: list[Folder]
 ) -> None:
+    for one in some:
+        # What is wrong now would look right afterwards.
+        check_files(one, thoroughly=True)
     with landing_writer.workspace(settings, entity) as folder:
         part = folder / PART
         filled = [one for one in some if one.rows] or some[:1]
         connection.execute(
             f"copy (select * from ({parts_sql(filled)})) to {literal(part)} (format parquet, compression zstd)"
         )
+        rows = landing_writer.count_rows(connection, part)
+        if rows != sum(one.rows for one in some):
+            raise SourceError(
+                f"{entity.label}: {len(some)} folders of loads have {rows:,} rows, and their manifests speak of "
+                f"{sum(one.rows for one in some):,}. They were not merged; `retention doctor` names damaged files."
+            )
         loads = [load for one in some for load in one.loads]
         manifest = {
             "format": 1,
             "kind": kind,
-            "files": [landing_writer.described(part, landing_writer.count_rows(connection, part))],
+            "files": [landing_writer.described(part, rows)],
             "loads": _differences([load.manifest for load in loads]),
         }
         landing_writer.seal(folder, manifest, folder.parent / f"{MERGED[kind]}{some[0].first}--{some[-1].last}")

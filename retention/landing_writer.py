@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from retention.disk import fsync
 from retention.duck import literal, quote
 from retention.landing import (
     MANIFEST,
+    MERGED,
     PART,
     SINGLE,
     TEMPORARY,
@@ -82,7 +84,8 @@ def new_load_id(settings: Settings) -> str:
     with (settings.landing / ".last_load_id").open("a+") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0)
-        previous = handle.read().strip()
+        # Without the file, as after a restore that left it out: later than all that is there.
+        previous = handle.read().strip() or _latest_load_id(settings)
         moment = datetime.now(UTC)
         if previous:
             earlier = datetime.strptime(previous, LOAD_ID_FORMAT).replace(tzinfo=UTC)
@@ -93,6 +96,12 @@ def new_load_id(settings: Settings) -> str:
         handle.flush()
         os.fsync(handle.fileno())
     return load_id
+
+
+def _latest_load_id(settings: Settings) -> str:
+    beginnings = (*SINGLE.values(), *MERGED.values())
+    names = (path.name for beginning in beginnings for path in settings.landing.glob(f"*/*/{beginning}*"))
+    return max((re.split("=|--", name)[-1] for name in names), default="")
 
 
 @contextmanager

@@ -105,12 +105,12 @@ class DatabaseSource:
         """Nothing beforehand: the schema of a table is compared when it is its turn."""
 
     def schema(self, entity: Entity) -> dict[str, str]:
-        rows = self.run(
+        rows = self.rows(
             entity.label,
             f"select column_name, data_type from duckdb_columns() where database_name = {literal(DATABASE)} "
             f"and schema_name = {literal(self.schema_name)} and table_name = {literal(entity.name)} "
             f"order by column_index",
-        ).fetchall()
+        )
         if not rows:
             raise SourceError(
                 f"{entity.label}: there is no such table in schema {self.schema_name}, or its reader may not see it. "
@@ -120,9 +120,9 @@ class DatabaseSource:
 
     def sample(self, entity: Entity, rows: int = 10) -> list[dict[str, Any]]:
         native = self._native(f"select * from (\n{_query(entity, [])}\n) as q limit {rows}")
-        answer = self.run(entity.label, f"select {self._select(entity, list(entity.columns))} from ({native})")
-        names = [column[0] for column in answer.description or []]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        sampled = self.rows(entity.label, f"select {self._select(entity, list(entity.columns))} from ({native})")
+        names = [column[0] for column in self.connection.description or []]
+        return [dict(zip(names, row, strict=True)) for row in sampled]
 
     def extract(
         self,
@@ -153,17 +153,17 @@ class DatabaseSource:
         for number, page in enumerate(self._pages(entity, bounds)):
             pages.append(target.with_suffix(f".{number}.parquet"))
             native = self._native(_query(entity, [*bounds, *page]))
-            copied = self.run(
+            copied = self.rows(
                 entity.label,
                 f"copy (select {columns} from ({native})) to {literal(pages[-1])} (format parquet, compression zstd)",
-            ).fetchone()
-            rows += copied[0] if copied else 0
+            )
+            rows += copied[0][0]
             on_rows(rows)
         if len(pages) == 1:
             pages[0].rename(target)
             return
         every = literal([str(page) for page in pages])
-        self.run(
+        self.rows(
             entity.label,
             f"copy (select * from read_parquet({every})) to {literal(target)} (format parquet, compression zstd)",
         )
@@ -191,7 +191,9 @@ class DatabaseSource:
         assert entity.parent
         column, table = entity.parent
         newest = max(first, last - RECENT_ROWS + 1)
-        changed = self.native(entity.label, f"select id from {table}{where(bounds)} order by id")
+        # More than this would be more pages than the table has.
+        most = (last - first) // PAGE_ROWS * PAGE_PARENTS + PAGE_PARENTS
+        changed = self.native(entity.label, f"select id from {table}{where(bounds)} order by id limit {most}")
         parents = [str(row[0]) for row in changed]
         # Lists and not a subquery, pages and not an `or`: the database has no other way than by its indexes.
         older = [
@@ -220,18 +222,18 @@ class DatabaseSource:
 
     def native(self, label: str, query: str) -> list[tuple]:
         """Rows of a query in the database's own SQL. Raises SourceError."""
-        return self.run(label, self._native(query)).fetchall()
+        return self.rows(label, self._native(query))
 
-    def run(self, label: str, query: str, written: str = "") -> duckdb.DuckDBPyConnection:
-        """Run a query of DuckDB. Raises SourceError that begins with `label` and holds no secret.
+    def rows(self, label: str, query: str, written: str = "") -> list[tuple]:
+        """Rows of a query of DuckDB. Raises SourceError that begins with `label` and holds no secret.
 
         `written`: the part of it that a person wrote and need not read again in the message.
         """
         try:
-            return self.connection.execute(query)
+            return self.connection.execute(query).fetchall()  # some errors come with the rows
         except duckdb.Error as error:
             said = str(error).replace(written, "…") if written else str(error)
-            raise SourceError(f"{label}: {scrub(said, self._secret)}") from None
+            raise SourceError(f"{label}: {_without_value(scrub(said, self._secret))}") from None
 
 
 def _query(entity: Entity, conditions: list[str]) -> str:
@@ -365,6 +367,12 @@ def _with_timeout(url: str, *, options: bool = True) -> str:
         added["options"] = f"-c default_transaction_read_only=on -c lock_timeout={LOCK_SECONDS}s"
     query = "&".join(f"{name}={quote_url(value)}" for name, value in added.items() if f"{name}=" not in url)
     return f"{url}{'&' if urlsplit(url).query else '?'}{query}" if query else url
+
+
+def _without_value(message: str) -> str:
+    """Leave out the value that a database could not convert: it is a row's, and may be a name."""
+    where = r"(for (?:type|enum) [^:]+: |value(?: out of range)?: |convert (?:string|value) )"
+    return re.sub(rf"{where}(?:\"[^\"]*\"|'[^']*')", r"\1…", message)
 
 
 def scrub(message: str, secret: str) -> str:

@@ -63,7 +63,7 @@ class Entity:
 
 
 @contextmanager
-def without_values(entity: Entity) -> Iterator[None]:
+def without_values(label: str, described_in: str = "") -> Iterator[None]:
     """Turn an error that nobody foresaw into a SourceError: one table must not end the work on the other sources.
 
     What such an error says may quote a row, and a row may hold a name: only its kind is told, and where it arose.
@@ -74,12 +74,12 @@ def without_values(entity: Entity) -> Iterator[None]:
         raise
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        log.error("%s failed here:\n%s", entity.label, "".join(traceback.format_list(frames)))
+        log.error("%s failed here:\n%s", label, "".join(traceback.format_list(frames)))
         raise SourceError(
-            f"{entity.label}: {type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+            f"{label}: {type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
             f"{f': {error}' if _is_of_the_machine(error) else ', which may quote a row and is not shown'}. What has "
-            f"landed stays, and the next load asks for the same rows. What is read of this table is described in "
-            f"{entity.described_in}."
+            f"landed stays, and the next load asks for the same rows; `retention doctor` names files that are damaged."
+            f"{f' What is read of this table is described in {described_in}.' if described_in else ''}"
         ) from None
 
 

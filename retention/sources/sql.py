@@ -176,7 +176,7 @@ class SqlSource(DatabaseSource):
         if entity.name not in self._schemas:
             native = self._native(entity.query_where([]))
             try:
-                described = self.run(entity.label, f"describe {native}", entity.query).fetchall()
+                described = self.rows(entity.label, f"describe {native}", entity.query)
             except SourceError as error:
                 raise entity.error([("query", str(error).removeprefix(f"{entity.label}: "))]) from None
             offered = {row[0]: row[1] for row in described}
@@ -219,8 +219,9 @@ class SqlSource(DatabaseSource):
     def _keys_of(self, entity: Entity, rows: str) -> tuple[int, str]:
         """How many rows of a query there are, and the keys of five."""
         key = ", ".join(f"coalesce({quote(name)}::varchar, '')" for name in entity.key)
-        row = self.run(entity.label, f"select count(*), list(concat_ws('/', {key}))[1:5] from {rows}").fetchone()
-        return (row[0], ", ".join(row[1] or [])) if row else (0, "")
+        query = f"select count(*), list(concat_ws('/', {key}))[1:5] from {rows}"
+        ((count, keys),) = self.rows(entity.label, query)
+        return count, ", ".join(keys or [])
 
     def _select(self, entity: Entity, names: list[str]) -> str:
         # Columns that may be absent need not be in the query; timestamps without a zone get one here.

@@ -1,10 +1,12 @@
 """Harm: merging that loses a row, an order or a deletion changes every number and leaves nothing to compare with.
 Without merging each load of a warehouse that is a year old opens thousands of files."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -176,22 +178,136 @@ def test_few_loads_stay_as_they_are(settings, monkeypatch):
     assert beginnings(settings) == {"load", "deleted"}
 
 
-def test_a_large_load_is_not_written_again_for_a_few_small_ones(folder, settings_for, settings, monkeypatch):
+def test_a_large_folder_is_not_written_again_for_a_few_small_ones(folder, settings_for, settings, monkeypatch):
     monkeypatch.setattr(landing_merge, "SMALL", 10)
     (folder / "clients.csv").write_text(HEADER + "".join(f"many{n},Many,2024-01-01\n" for n in range(100)))
     extract_source(settings, "files")
-    large = landing.loads(settings, "files", "clients")[-1]
+    merge(settings)
+    (large,) = landing.folders(settings, "files", "clients", "rows")
+    assert large.is_merged
     for day in range(4):
         (folder / "clients.csv").write_text(clients(day))
         extract_source(settings, "files")
     before = seen(settings)
     merge(settings)
-    assert [(one.is_merged, one.rows) for one in landing.folders(settings, "files", "clients", "rows")][-2:] == [
-        (False, 100),
-        (True, 14),
-    ]
-    assert large.load_id in {load.load_id for load in landing.loads(settings, "files", "clients")}
+    found = landing.folders(settings, "files", "clients", "rows")
+    assert found[0] == large
+    assert [(one.is_merged, one.rows) for one in found[1:]] == [(True, 14)]
     assert seen(settings) == before
+
+
+RHYTHMS = {
+    "ten rows an hour": lambda hour: 10,
+    "busy days, quiet nights": lambda hour: 12_000 + 500 * (hour % 24) if 7 <= hour % 24 <= 20 else 100,
+    "everything once, then a little": lambda hour: 5_000_000 if hour == 0 else 20,
+    "everything every month": lambda hour: 1_000_000 if hour % 720 == 0 else 1_000,
+}
+
+
+@pytest.mark.parametrize("rhythm", RHYTHMS.values(), ids=RHYTHMS.keys())
+def test_in_a_year_of_any_rhythm_there_are_few_folders_and_a_row_is_rewritten_a_few_times(rhythm):
+    def folder(loads, rows, is_merged):
+        some = [landing.Load("s", "e", "", "rows", Path(), {"rows": rows, "schema": []})] * min(1, rows)
+        return landing.Folder(Path(), str(loads), "", is_merged, tuple(some), [])
+
+    every, landed, written, most = [], 0, 0, 0
+    for hour in range(365 * 24):
+        landed += rhythm(hour)
+        every.append(folder(1, rhythm(hour), False))
+        if hour % 24 == 3:
+            most = max(most, len(every))
+            newest = landing_merge._newest_alike(every)
+            if len(newest) >= landing_merge.MANY:
+                written += sum(one.rows for one in newest)
+                every[-len(newest) :] = [folder(len(newest), sum(one.rows for one in newest), True)]
+    assert most < 100
+    assert written < 12 * landed
+
+
+def test_a_load_that_brought_nothing_is_merged_whatever_columns_it_has(settings):
+    """A column that the company began to map and that nobody has filled yet."""
+    (entity,) = [entity for entity in entities(settings, "files") if entity.name == "clients"]
+    with landing_writer.locked(settings, "files"), duckdb.connect() as connection:
+        names = [name for name in entity.columns if name != "segment"]
+        columns = ", ".join(f"'x' as {name}" for name in names)
+        empty = f"select {columns}, null::varchar as segment where false"
+        for number, query in enumerate((f"select {columns}", empty)):
+            with landing_writer.workspace(settings, entity) as folder:
+                raw = folder / "raw.parquet"
+                connection.execute(f"copy ({query}) to '{raw}' (format parquet)")
+                landing_writer.write_load(
+                    connection,
+                    settings,
+                    entity,
+                    raw,
+                    since=None,
+                    now=None,
+                    covers_until=None,
+                    source_schema={},
+                    whole=True,
+                    input_checksum=str(number),
+                )
+        for part in landing.folders(settings, "files", "clients", "rows")[:DAYS]:
+            shutil.rmtree(part.path)
+        before = seen(settings)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(landing_merge, "MANY", 2)
+            landing_merge.merge_loads(connection, settings, entity)
+    assert [one.is_merged for one in landing.folders(settings, "files", "clients", "rows")] == [True]
+    assert seen(settings) == before
+
+
+@pytest.mark.parametrize("harm", ["another byte", "no rows"])
+def test_what_is_damaged_is_not_merged_into_what_looks_right(harm, settings):
+    part = landing.folders(settings, "files", "clients", "rows")[2].part
+    content = part.read_bytes()
+    if harm == "another byte":
+        part.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+        told = "does not have the checksum of its manifest"
+    else:
+        # As if the manifest had been written for it: the count still speaks.
+        with duckdb.connect() as connection:
+            connection.execute(f"copy (from '{part}' limit 0) to '{part}.tmp' (format parquet)")
+        Path(f"{part}.tmp").rename(part)
+        manifest = part.with_name(landing.MANIFEST)
+        text = json.loads(manifest.read_text())
+        text["files"] = [landing_writer.described(part, 0)]
+        manifest.write_text(json.dumps(text))
+        told = "They were not merged"
+    before = names(settings)
+    with pytest.raises(SourceError, match=told):
+        reconcile_source(settings, "files")
+    assert names(settings) == before
+
+
+def test_a_load_whose_id_fell_back_into_a_merged_range_still_counts(folder, settings, home):
+    """The clock was ahead once, and the file that remembers the last id was not in the backup."""
+    merge(settings)
+    (merged,) = landing.folders(settings, "files", "clients", "rows")
+    first = merged.loads[0].load_id
+    (home / "landing" / ".last_load_id").unlink()
+    assert landing_writer.new_load_id(settings) > merged.last
+
+    (home / "landing" / ".last_load_id").write_text(first)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing_writer, "datetime", Stopped)
+        (folder / "clients.csv").write_text(HEADER + "late,Late,2024-01-01\n")
+        extract_source(settings, "files")
+    late = landing.loads(settings, "files", "clients")[1]
+    assert first < late.load_id < merged.last
+    assert late.rows == 1
+    age(settings, landing_merge.GRACE_SECONDS + 60)
+    merge(settings)
+    assert late.load_id in {load.load_id for load in landing.loads(settings, "files", "clients")}
+    assert "late" in {row[0] for row in seen(settings)["rows"]}
+
+
+class Stopped(datetime):
+    """A clock that stands long ago."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2020, 1, 1, tzinfo=tz)
 
 
 def test_loads_of_another_shape_are_not_merged(settings):
@@ -217,7 +333,8 @@ def test_a_merged_file_that_is_cut_short_or_changed_is_named_and_a_lost_row_is_s
     (merged,) = landing.folders(settings, "files", "clients", "rows")
     content = merged.part.read_bytes()
     merged.part.write_bytes(content[:-1] + b"x")
-    assert landing.verify(settings) == [f"{merged.part} does not have the checksum of its manifest"]
+    (wrong,) = landing.verify(settings)
+    assert wrong.startswith(f"{merged.part} does not have the checksum of its manifest. Restore it from a backup.")
     merged.part.write_bytes(content[:-5])
     with pytest.raises(SourceError, match=r"missing or cut short.*retention extract --full --source files"):
         seen(settings)

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from retention.cli import app
+from retention.extract import extract_source
 from retention.findings import Level
 from retention.source_check import check_source
-from retention.sources import bitrix24_portal
+from retention.sources import SourceError, bitrix24_portal
 from retention.sources.database import DatabaseSource, connect_database
 from tests.publish.company import write_company
 from tests.sources import portal as portals
@@ -207,6 +208,33 @@ def test_a_mistake_in_a_mapping_hides_neither_rights_and_clock_nor_the_other_que
     assert "phone.yml:3: entities.contacts.query: " in findings["phone.contacts"].text
     assert "1 row sampled" in findings["phone.termination_requests"].text
     assert "phone" not in {subject for subject, finding in findings.items() if finding.level == Level.WRONG}
+
+
+def test_a_value_that_the_database_cannot_convert_is_not_shown(phone):
+    connection, settings = phone
+    _call(connection, "Ivan Petrov", "call")
+    broken = CALLS.replace("way as direction", "cast(way as numeric)::text as direction")
+    told = found(settings(broken), "phone")["phone.contacts"]
+    assert told.level == Level.WRONG
+    assert "invalid input syntax for type numeric" in told.text
+    with pytest.raises(SourceError, match="invalid input syntax for type numeric") as failed:
+        extract_source(settings(broken), "phone")
+    assert "Ivan" not in told.text + str(failed.value)
+
+
+def test_a_clock_that_cannot_be_read_ends_neither_the_check_nor_a_load_with_an_error_of_its_own(desk, monkeypatch):
+    _, settings = desk
+
+    def fails(self):
+        raise KeyError("https://portal.example/rest/1/s3cr3t/")
+
+    monkeypatch.setattr(DatabaseSource, "clock", fails)
+    findings = found(settings)
+    assert findings["znuny"].level == Level.WRONG
+    assert "KeyError at test_source_check.py:" in findings["znuny"].text
+    with pytest.raises(SourceError, match=r"znuny: KeyError at test_source_check\.py:") as failed:
+        extract_source(settings, "znuny")
+    assert "s3cr3t" not in str(findings) + str(failed.value)
 
 
 def test_an_error_that_nobody_foresaw_hides_neither_the_other_tables_nor_shows_a_row(desk, monkeypatch):
