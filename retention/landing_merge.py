@@ -47,14 +47,17 @@ def merge_loads(connection: duckdb.DuckDBPyConnection, settings: Settings, entit
 def _newest_alike(every: list[Folder]) -> list[Folder]:
     """The longest row of newest folders that is worth rewriting and has one shape, oldest first.
 
-    Values of another type would be rewritten as text; folders that differ in it are left as they are.
+    Values of another type would be rewritten as text, and of ids that fell back there is no first and last: folders
+    that differ in the one or overlap in the other are left as they are.
     """
     taken: list[Folder] = []
     rows, shape = 0, None
     for folder in reversed(every):
         shapes = [load.manifest["schema"] for load in folder.loads if load.rows]
         shape = shape or next(iter(shapes), None)
-        if any(other != shape for other in shapes) or (folder.is_merged and folder.rows > max(SMALL, rows)):
+        is_large = folder.is_merged and folder.rows > max(SMALL, rows)
+        overlaps = taken and folder.last >= taken[-1].first
+        if is_large or overlaps or any(other != shape for other in shapes):
             break
         taken.append(folder)
         rows += folder.rows
