@@ -23,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -86,6 +87,19 @@ def one(way: str, home: Path) -> None:
     print(json.dumps({"rows": rows, "seconds": seconds, "mb": peak / 1024}))
 
 
+@contextmanager
+def running_server() -> Iterator[tuple[postgres.Server, Path]]:
+    """A throw-away PostgreSQL, and a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
+        folder = Path(place)
+        server = postgres.Server(processes.free_port(55_900), envfile.secret())
+        postgres.start(folder / "data", server, run=folder, log=folder / "postgres.log", durable=False)
+        try:
+            yield server, folder
+        finally:
+            postgres.stop(folder)
+
+
 def fill(server: postgres.Server, name: str, rows: int) -> str:
     """A help-desk with that many articles; returns the address of its reader."""
     owner, reader, password = f"{name}_owner", f"{name}_reader", envfile.secret()
@@ -109,14 +123,8 @@ def main() -> None:
     if given.one:
         one(given.one, given.home)
         return
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
-        folder = Path(place)
-        server = postgres.Server(processes.free_port(55_900), envfile.secret())
-        postgres.start(folder / "data", server, run=folder, log=folder / "postgres.log", durable=False)
-        try:
-            measure(server, folder, given.rows, given.runs)
-        finally:
-            postgres.stop(folder)
+    with running_server() as (server, folder):
+        measure(server, folder, given.rows, given.runs)
 
 
 def measure(server: postgres.Server, folder: Path, rows: int, runs: int) -> None:

@@ -15,7 +15,6 @@ this program.
 
 import argparse
 import statistics
-import tempfile
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -23,8 +22,8 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.extraction import FACTOR, fill
-from local import envfile, postgres, processes
+from benchmarks.extraction import FACTOR, fill, running_server
+from local import postgres
 from retention.settings import load_settings
 from retention.sources import entities
 from retention.sources.database import DatabaseSource, connect_database
@@ -102,14 +101,8 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=1_500_000, help="rows of the smaller table (default: 1500000)")
     arguments.add_argument("--runs", type=int, default=5, help="readings of each way and size (default: 5)")
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
-        folder = Path(place)
-        server = postgres.Server(processes.free_port(55_900), envfile.secret())
-        postgres.start(folder / "data", server, run=folder, log=folder / "postgres.log", durable=False)
-        try:
-            measure(server, folder, given.rows, given.runs)
-        finally:
-            postgres.stop(folder)
+    with running_server() as (server, folder):
+        measure(server, folder, given.rows, given.runs)
 
 
 if __name__ == "__main__":

@@ -99,14 +99,12 @@ def _loads(settings: Settings, source: str, entity: str, kind: str) -> list[Load
 
 def folders(settings: Settings, source: str, entity: str, kind: str) -> list[Folder]:
     """The folders of complete loads of a kind (`rows` or `deleted`), oldest first; each load is in one of them."""
-    found, _ = _told_apart(source, entity, kind, _complete(settings, source, entity, kind))
-    return found
+    return _told_apart(settings, source, entity, kind)[0]
 
 
 def replaced(settings: Settings, source: str, entity: str, kind: str) -> list[tuple[Path, Path]]:
     """Folders that are not read any more, each with the merged one that holds its loads."""
-    _, over = _told_apart(source, entity, kind, _complete(settings, source, entity, kind))
-    return over
+    return _told_apart(settings, source, entity, kind)[1]
 
 
 Place = tuple[Path, str, str]  # a folder, the ids of its first and last load
@@ -125,14 +123,14 @@ def _complete(settings: Settings, source: str, entity: str, kind: str) -> list[P
 
 
 def _told_apart(
-    source: str, entity: str, kind: str, places: list[Place]
+    settings: Settings, source: str, entity: str, kind: str
 ) -> tuple[list[Folder], list[tuple[Path, Path]]]:
     """The folders that count, and the paths of those whose loads one of them holds, each with the path of that one."""
     count: list[Folder] = []
     over: list[tuple[Path, Path]] = []
     widest: Folder | None = None
     held: set[str] = set()
-    for path, first, last in places:
+    for path, first, last in _complete(settings, source, entity, kind):
         if widest and {first, last} <= held:
             over.append((path, widest.path))
             continue
@@ -271,18 +269,13 @@ def parts_sql(some: list[Folder]) -> str:
     """SELECT of every row of folders as it landed: the columns that landed, `_load_id`, `_row_number` (from 1)."""
     files = literal([str(folder.part) for folder in some])
     of_folder = "split_part(string_split(filename, '/')[-2], '=', 2)"
-    own = {"_load_id": of_folder, "_row_number": "file_row_number + 1"}
+    ids = {"_load_id": of_folder, "_row_number": "file_row_number + 1"}
     if any(folder.is_merged for folder in some):
-        own = {name: f"coalesce({name}, {of_file})" for name, of_file in own.items()}
-        columns = (
-            "* exclude (filename, file_row_number) replace ("
-            + ", ".join(f"{value} as {name}" for name, value in own.items())
-            + ")"
-        )
+        own = ", ".join(f"coalesce({name}, {of_file}) as {name}" for name, of_file in ids.items())
+        columns = f"* exclude (filename, file_row_number) replace ({own})"
     else:
-        columns = "* exclude (filename, file_row_number), " + ", ".join(
-            f"{value} as {name}" for name, value in own.items()
-        )
+        own = ", ".join(f"{of_file} as {name}" for name, of_file in ids.items())
+        columns = f"* exclude (filename, file_row_number), {own}"
     return (
         f"select {columns} from read_parquet({files}, union_by_name = true, hive_partitioning = false, "
         f"filename = true, file_row_number = true)"
